@@ -1,0 +1,292 @@
+"""One function for each verb. The command line calls these, so that it cannot differ from Python."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from surveyeval.engine.manifest import RunOptions
+from surveyeval.engine.progress import Progress, Silent
+from surveyeval.engine.run import Run, find_runs
+from surveyeval.errors import ConfigError, RunError
+from surveyeval.task.load import load_task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from surveyeval.engine.runner import Experiment
+    from surveyeval.metric.protocol import Metric
+    from surveyeval.task.task import Task
+
+__all__ = ["Runs", "load_task", "metrics", "report", "run", "runs", "score"]
+
+
+@dataclass(frozen=True, eq=False)
+class Runs(Sequence[Run]):
+    """The runs of one command, and the card that shows them side by side."""
+
+    runs: tuple[Run, ...]
+    card: Path
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Run]: ...
+    def __getitem__(self, index: int | slice) -> Run | Sequence[Run]:
+        return self.runs[index]
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @property
+    def estimates(self) -> pd.DataFrame:
+        """Estimates of all runs in long form; rows that the runs share stand once."""
+        import pandas as pd
+
+        table = pd.concat([run.estimates for run in self.runs], ignore_index=True)
+        return table.drop_duplicates(ignore_index=True)
+
+
+def run(
+    *,
+    task: str | Task,
+    model: str | Iterable[str],
+    settings: Mapping[str, Mapping[str, str]] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    draws: int = 1,
+    pilot: float = 0.25,
+    profile_set: str | None = None,
+    hide: Iterable[str] = (),
+    no_profile: bool = False,
+    data: str | None = None,
+    provenance: str | None = None,
+    splits: int | None = None,
+    output: str | Path = "runs",
+    again: bool = False,
+    progress: Progress | None = None,
+) -> Runs:
+    """Let models answer a task, score them against its people, and render a report card.
+
+    The same call again continues what was interrupted and shows what is finished.
+
+    Parameters
+    ----------
+    task : str or Task
+        Name of a shipped or registered task, path of a task file, or a loaded task.
+    model : str or iterable of str
+        Model strings such as ``embedded:smollm2``, ``baseline:cell`` or ``NAME=hf:org/name?dtype=float32``.
+    settings : mapping, optional
+        Further model options: model name -> option -> value.
+    limit : int, optional
+        Simulate the first so many test people only.
+    seed : int
+        Root seed of draws and resampling.
+    draws : int
+        Complete simulated samples per model.
+    pilot : float
+        People set aside for baselines and fine-tuning: share of all (below 1) or number.
+    profile_set : str, optional
+        One of the task's profile sets; default: the first.
+    hide : iterable of str
+        Profile fields that models do not see.
+    no_profile : bool
+        Hide all profile fields.
+    data, provenance : str, optional
+        Other human rows than the task's own, and what they are (``human`` or ``synthetic``).
+    splits : int, optional
+        Random half splits; default: what each metric asks for.
+    output : path
+        Folder of run directories.
+    again : bool
+        Run anew even if the same run exists.
+    progress : Progress, optional
+
+    Returns
+    -------
+    Runs
+        The runs, in the order of the models.
+
+    Raises
+    ------
+    SurveyevalError
+        See `surveyeval.errors`.
+
+    Examples
+    --------
+    >>> import surveyeval
+    >>> runs = surveyeval.run(task="anes96", model="baseline:marginal", limit=60, splits=4, output="runs")  # doctest: +SKIP
+    >>> runs.estimates.query("quantity == 'recovered' and headline")  # doctest: +SKIP
+    """
+    from surveyeval.engine.runner import prepare, simulate
+    from surveyeval.engine.score import score as score_runs
+    from surveyeval.model.build import build_models
+    from surveyeval.plugins import run_finished
+    from surveyeval.task.human import load_human
+
+    progress = progress or Silent()
+    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
+    strings = [model] if isinstance(model, str) else list(model)
+    if not strings:
+        raise ConfigError("no model is given", hint="name at least one, for example baseline:marginal")
+    hidden = tuple(sorted(loaded.profile if no_profile else hide))
+    options = RunOptions(limit, seed, draws, pilot, hidden, "choice", splits)
+    people = load_human(loaded, data=data, provenance=provenance)
+    named = build_models(strings, settings)
+    experiment = prepare(loaded, people, options, named)
+    finished = []
+    for one in named:
+        config = _config(
+            task if isinstance(task, str) else loaded.file, [one.string], options, loaded, data, provenance
+        )
+        command = _command(config)
+        config["models"] = [f"{one.name}={one.string}" if one.name != one.string else one.string]
+        finished.append(
+            simulate(experiment, one, Path(output), config=config, command=command, again=again, progress=progress)
+        )
+    pending = [one for one in finished if not one.scored]
+    if pending:
+        score_runs(experiment, pending, metrics(), progress)
+    result = Runs(tuple(finished), report(finished))
+    for one in pending:
+        for line in run_finished(one):
+            progress.note(line)
+    return result
+
+
+def score(folders: Iterable[str | Path], *, progress: Progress | None = None) -> Runs:
+    """Score finished runs again from their stored answers, without any model. Renders their card."""
+    from surveyeval.engine.score import check_same_people
+    from surveyeval.engine.score import score as score_runs
+
+    opened = [Run(folder) for folder in folders]
+    if not opened:
+        raise ConfigError("no run is given", hint="`surveyeval ls runs` lists them")
+    check_same_people(opened)
+    experiment = _experiment(opened[0])
+    score_runs(experiment, opened, metrics(), progress or Silent())
+    return Runs(tuple(opened), report(opened))
+
+
+def report(folders: Iterable[str | Path | Run], *, output: str | Path | None = None) -> Path:
+    """Render the card of one run, or one card of several, from what is stored.
+
+    Returns
+    -------
+    Path
+        The HTML file; the Markdown stands beside it. By default ``report.html`` in the run directory, and for several
+        runs in a directory of their own beside them.
+    """
+    from surveyeval.engine.score import check_same_people
+    from surveyeval.engine.store import write_atomically
+    from surveyeval.reporting.card import render
+    from surveyeval.reporting.view import RunView
+
+    opened = [folder if isinstance(folder, Run) else Run(folder) for folder in folders]
+    if not opened:
+        raise ConfigError("no run is given", hint="`surveyeval ls runs` lists them")
+    check_same_people(opened)
+    for one in opened:
+        _write_card(one.card, render([RunView(one.manifest, one.estimates, one.tables)]))
+    target = Path(output) if output is not None else _card_path(opened)
+    if target != opened[0].card:
+        card = render([RunView(one.manifest, one.estimates, one.tables) for one in opened])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target.with_suffix(".html"), card.html)
+        write_atomically(target.with_suffix(".md"), card.markdown)
+    return target
+
+
+def _write_card(path: Path, card: Any) -> None:
+    from surveyeval.engine.store import write_atomically
+
+    write_atomically(path.with_suffix(".html"), card.html)
+    write_atomically(path.with_suffix(".md"), card.markdown)
+
+
+def _card_path(opened: Sequence[Run]) -> Path:
+    from surveyeval.engine.plan import digest
+
+    if len(opened) == 1:
+        return opened[0].card
+    key = digest(sorted(one.id for one in opened))[:8]
+    return opened[0].folder.parent / "cards" / f"{opened[0].task}-{len(opened)}-models-{key}.html"
+
+
+def runs(folder: str | Path = "runs") -> list[Run]:
+    """Runs below a folder, oldest first."""
+    return find_runs(folder)
+
+
+def metrics() -> list[Metric]:
+    """Every registered metric, built-ins first."""
+    from surveyeval.plugins import registry
+
+    return [registration.load()() for registration in registry().all("metric")]
+
+
+def _experiment(stored: Run) -> Experiment:
+    """Divide the people again as the run did, and refuse if anything is not as it was."""
+    from surveyeval.engine.runner import prepare
+    from surveyeval.task.human import load_human
+
+    config, recorded = stored.config, stored.manifest["identity"]
+    task = load_task(config["task"], profile_set=config.get("profile_set"))
+    if task.content_hash != recorded["task"]:
+        raise RunError(
+            "the task file has changed since this run",
+            file=stored.folder.name,
+            hint="the run directory holds the task.yaml it was made with",
+        )
+    people = load_human(task, data=config.get("data"), provenance=config.get("provenance"))
+    if people.sha256 != recorded["data"]:
+        raise RunError(
+            "the data have changed since this run",
+            file=stored.folder.name,
+            hint=f"the run was made on data with sha256 {recorded['data']}",
+        )
+    options = RunOptions(**{**recorded["options"], "hidden": tuple(recorded["options"]["hidden"])})
+    experiment = prepare(task, people, options, [])
+    return _without_removed(experiment, stored)
+
+
+def _without_removed(experiment: Experiment, stored: Run) -> Experiment:
+    """Drop test people that the run left out because its adapter was trained on them."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    answered = set(stored.responses["respondent"])
+    full = experiment.human.sample
+    _, test_rows = experiment.split.divide(experiment.options.pilot)
+    rows = np.array([row for row in test_rows if full.respondent[row] in answered])
+    return replace(experiment, test=full.take(rows))
+
+
+def _config(
+    task: str, models: list[str], options: RunOptions, loaded: Task, data: str | None, provenance: str | None
+) -> dict[str, Any]:
+    config: dict[str, Any] = {"task": task, "models": models, "profile_set": loaded.profile_set}
+    config |= {"limit": options.limit, "seed": options.seed, "draws": options.draws, "pilot": options.pilot}
+    config |= {"hide": list(options.hidden), "splits": options.splits, "data": data, "provenance": provenance}
+    return {key: value for key, value in config.items() if value not in (None, [])}
+
+
+def _command(config: Mapping[str, Any]) -> str:
+    words = ["surveyeval", "run", "--task", str(config["task"])]
+    for text in config["models"]:
+        words += ["--model", text]
+    defaults = RunOptions()
+    for key in ("limit", "seed", "draws", "pilot", "splits"):
+        if key in config and config[key] != getattr(defaults, key):
+            words += [f"--{key}", str(config[key])]
+    if config["profile_set"] != "default":
+        words += ["--profile-set", config["profile_set"]]
+    for name in config.get("hide", []):
+        words += ["--hide", name]
+    if "data" in config:
+        words += ["--data", f"{config['task']}={config['data']}", "--provenance", config["provenance"]]
+    return shlex.join(words)

@@ -1,0 +1,93 @@
+"""The command ``surveyeval``. A subcommand's module is imported when it is called, or when its help is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from surveyeval import __version__
+from surveyeval.errors import SurveyevalError
+
+__all__ = ["cli", "main"]
+
+#: Subcommand -> (module, one line), in the order of use. The line stands here so that --help imports no command.
+_COMMANDS = {
+    "run": ("surveyeval.cli.run", "Let models answer a task, score them against people, render a card."),
+    "score": ("surveyeval.cli.run", "Score finished runs again; needs no model."),
+    "report": ("surveyeval.cli.run", "Render the card of one run, or one card of several."),
+    "ls": ("surveyeval.cli.listing", "List tasks, models, metrics, plugins or runs."),
+    "show": ("surveyeval.cli.listing", "Show a task, a model scheme, a metric or a run."),
+    "validate": ("surveyeval.cli.validate", "Find everything wrong in task files, without a model."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from surveyeval.errors import ConfigError, did_you_mean
+
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], _COMMANDS) or f"commands: {', '.join(_COMMANDS)}"
+            raise ConfigError(f"there is no command {args[0]!r}", hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="surveyeval")
+@click.option("--debug", is_flag=True, help="Show the traceback of errors.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Can simulated survey respondents be trusted, and for what?
+
+    Start with `surveyeval ls tasks`, then
+    `surveyeval run --task anes96 --model baseline:marginal`.
+    """
+    ctx.obj = {"debug": debug}
+
+
+def main() -> None:
+    """Run the command line; print one block for an error and leave with its exit code."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        cli(standalone_mode=False, prog_name="surveyeval")
+    except click.exceptions.Abort:
+        raise SystemExit(_interrupted()) from None
+    except KeyboardInterrupt:
+        raise SystemExit(_interrupted()) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(2) from None
+    except click.exceptions.Exit as leaving:
+        raise SystemExit(leaving.exit_code) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except SurveyevalError as error:
+        if debug:
+            raise
+        from surveyeval.cli.output import print_error
+
+        print_error(error)
+        raise SystemExit(error.exit_code) from None
+
+
+def _interrupted() -> int:
+    click.echo("\nInterrupted. What was answered is on disk; the same command continues.", err=True)
+    return 130

@@ -1,0 +1,1 @@
+"""Human and simulated rows: samples, codes, sources, weights, splits."""

@@ -1,0 +1,1 @@
+"""The runner: splits into blocks, stores answers, evaluates samples."""

@@ -1,0 +1,209 @@
+"""The manifest of a run: everything needed to know what was done, and to do it again."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from surveyeval import __version__
+from surveyeval.data.sample import Sample
+from surveyeval.data.split import Split
+from surveyeval.engine.plan import Plan, digest
+from surveyeval.model.protocol import Fingerprint
+from surveyeval.task.human import HumanData
+from surveyeval.task.task import Task
+
+__all__ = ["RunOptions", "describe_task", "identity", "new_manifest", "run_name"]
+
+#: Packages whose versions can change a result.
+_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "torch", "transformers", "peft", "tokenizers")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a run that change its result. The defaults are those of the command line.
+
+    Parameters
+    ----------
+    limit : int, optional
+        First N test people only; the card is stamped.
+    seed : int
+        Root seed of draws and resampling.
+    draws : int
+        Complete simulated samples.
+    pilot : float
+        Below 1: share of all people; 1 and more: number of people. Set aside for baselines and fine-tuning.
+    hidden : tuple of str
+        Profile fields that the model does not see.
+    elicitation : str
+        How answers are obtained.
+    splits : int, optional
+        Number of random half splits; default: what each metric asks for.
+    """
+
+    limit: int | None = None
+    seed: int = 0
+    draws: int = 1
+    pilot: float = 0.25
+    hidden: tuple[str, ...] = ()
+    elicitation: str = "choice"
+    splits: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for manifests and identities."""
+        return {**self.__dict__, "hidden": sorted(self.hidden)}
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """What makes a run the same run: its parts by name, so that a difference can be named."""
+
+    parts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        """sha256 over all parts."""
+        return digest(dict(self.parts))
+
+
+def identity(
+    task: Task,
+    human: HumanData,
+    split: Split,
+    test: Sample,
+    pilot: Sample,
+    fingerprint: Fingerprint,
+    options: RunOptions,
+    plan: Plan,
+) -> Identity:
+    """The identity of a run."""
+    return Identity(
+        {
+            "task": task.content_hash,
+            "profile_set": task.profile_set,
+            "data": human.sha256,
+            "split": split.hash,
+            "test": digest(list(test.respondent)),
+            "pilot": digest(list(pilot.respondent)),
+            "model": f"{fingerprint.kind}:{fingerprint.value}",
+            "options": options.to_dict(),
+            "plan": plan.hash,
+            "format": 1,
+        }
+    )
+
+
+def run_name(task: Task, model: str, identity_hash: str, created: datetime) -> str:
+    """Directory name of a run: time, task, model, identity."""
+    slug = re.sub(r"[^a-z0-9.]+", "-", model.lower()).strip("-.")[:40]
+    return f"{created:%Y%m%dT%H%M%SZ}-{task.name}-{slug}-{identity_hash[:8]}"
+
+
+def describe_task(task: Task, human: HumanData) -> dict[str, Any]:
+    """What a card tells of a task and its data."""
+    spec, source = task.spec, task.spec.source
+    provenance = human.provenance
+    comparable = spec.comparable if spec.comparable is not None else True
+    return {
+        "name": task.name,
+        "version": task.version,
+        "title": task.title,
+        "description": spec.description,
+        "hash": task.content_hash,
+        "provenance": provenance,
+        "comparable": comparable and provenance == "human",
+        "licence": human.licence,
+        "citation": human.citation,
+        "source": source.use,
+        "url": source.url,
+        "published": source.published,
+        "field_dates": source.field_dates,
+        "population": source.population,
+        "mode": source.mode,
+        "selection": source.selection,
+        "weighted": human.sample.weighted,
+        "wording": {item.name: item.spec.wording for item in task.items},
+        "profile_set": task.profile_set,
+        "profile": list(task.profile),
+        "interview": spec.interview.model_dump(),
+        "equivalence": spec.equivalence.model_dump() if spec.equivalence else None,
+        "has_truth": spec.truth is not None,
+    }
+
+
+def new_manifest(
+    *,
+    task: Task,
+    human: HumanData,
+    split: Split,
+    test: Sample,
+    pilot: Sample,
+    model_name: str,
+    model_string: str,
+    fingerprint: Fingerprint,
+    banners: Sequence[str],
+    options: RunOptions,
+    plan: Plan,
+    run_identity: Identity,
+    command: str,
+    created: datetime,
+    tried: int,
+    removed_training_rows: int,
+) -> dict[str, Any]:
+    """The manifest of a run that has just begun. It names no path of this machine."""
+    return {
+        "format": 1,
+        "id": run_identity.hash,
+        "identity": dict(run_identity.parts),
+        "status": "running",
+        "created": created.isoformat(timespec="seconds"),
+        "finished": None,
+        "surveyeval": __version__,
+        "command": command,
+        "limited": options.limit if options.limit is not None and test.n < len(split.test) else None,
+        "task": describe_task(task, human),
+        "data": {"sha256": human.sha256, "n": human.sample.n},
+        "model": {
+            "name": model_name,
+            "string": model_string,
+            "fingerprint": {"kind": fingerprint.kind, "value": fingerprint.value, "details": dict(fingerprint.details)},
+            "banners": list(banners),
+        },
+        "split": {
+            "hash": split.hash,
+            "pool": len(split.pool),
+            "pilot": pilot.n,
+            "test": test.n,
+            "test_ids": digest(list(test.respondent)),
+            "removed_training_rows": removed_training_rows,
+        },
+        "options": options.to_dict(),
+        "plan": {"hash": plan.hash, "blocks": len(plan.blocks), "block_size": plan.block_size},
+        "counts": {"interviews": test.n * options.draws, "answered": 0, "invalid": 0},
+        "prompt_example": [],
+        "notes": [],
+        "seconds": 0.0,
+        "tried": tried,
+        "environment": environment(),
+    }
+
+
+def environment() -> dict[str, str]:
+    """Versions of what can change a result."""
+    found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,73 @@
+"""From stored answers to estimates and tables. Needs no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from surveyeval.engine.describe import describe
+from surveyeval.engine.estimates import to_records
+from surveyeval.engine.evaluate import evaluate
+from surveyeval.engine.progress import Progress
+from surveyeval.engine.run import Run
+from surveyeval.engine.runner import Experiment, simulated_samples
+from surveyeval.engine.store import write_atomically
+from surveyeval.errors import RunError
+from surveyeval.metric.protocol import Metric
+
+__all__ = ["check_same_people", "score"]
+
+
+def check_same_people(runs: Sequence[Run]) -> None:
+    """Refuse runs that do not share task, data, profile set, test people and pilot, naming what differs."""
+    for part, words in (
+        ("task", "the task file"),
+        ("profile_set", "the profile set"),
+        ("data", "the data"),
+        ("split", "the split"),
+        ("test", "the test people"),
+        ("pilot", "the pilot"),
+    ):
+        if len({run.manifest["identity"][part] for run in runs}) > 1:
+            names = ", ".join(run.folder.name for run in runs)
+            raise RunError(
+                f"these runs differ in {words} and cannot stand side by side: {names}",
+                hint="run all models in one command, or with the same options",
+            )
+
+
+def score(experiment: Experiment, runs: Sequence[Run], metrics: Sequence[Metric], progress: Progress) -> None:
+    """Compute and store estimates and tables of finished runs; all runs share splits, floors and human halves."""
+    simulated = {run.model: simulated_samples(experiment, run) for run in runs}
+    options = experiment.options
+    progress.phase("scoring", 0)
+
+    def count(done: int, total: int) -> None:
+        if done == 0 or (done == 1 and not started):
+            progress.phase("scoring", total)
+            started.append(done)
+        progress.advance(done - position[0])
+        position[0] = done
+
+    started: list[int] = []
+    position = [0]
+    table = evaluate(
+        experiment.task,
+        experiment.test,
+        simulated,
+        experiment.pilot,
+        metrics=metrics,
+        seed=options.seed,
+        splits=options.splits,
+        progress=count,
+    )
+    progress.finish()
+    for run in runs:
+        rows = table[(table["model"] == run.model) | table["quantity"].isin(["reference", "floor"])]
+        content: dict[str, Any] = {"format": 1, "identity": run.id, "estimates": to_records(rows)}
+        write_atomically(run.folder / "metrics.json", json.dumps(content, indent=0, allow_nan=False) + "\n")
+        tables = describe(experiment.task, experiment.test, simulated[run.model], experiment.pilot)
+        write_atomically(run.folder / "tables.json", json.dumps(tables, indent=0, allow_nan=False) + "\n")
+        run.manifest["status"] = "complete"
+        run.save()

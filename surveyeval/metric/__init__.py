@@ -1,0 +1,1 @@
+"""Fidelity metrics, one module per axis, and resampling."""

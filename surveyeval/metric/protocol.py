@@ -1,0 +1,142 @@
+"""What a metric must do.
+
+A metric is a pure function of a human sample, a simulated sample, the task and two sets of respondent weights. Weights
+express everything that resampling needs: zero-one weights are halves, subgroups and jackknife groups. All weights of
+one call come as rows of a matrix, so that a metric can answer for hundreds of them with a few matrix products.
+
+The evaluator (`surveyeval.engine.evaluate`) decides *what* is compared: matched, reference, floors, estimates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveyeval.data.sample import Sample
+from surveyeval.task.task import Task
+
+__all__ = ["Comparison", "Key", "Metric", "MetricSpec", "Values"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Key:
+    """Names one value that a metric returns; empty strings mean "does not apply" or "over all".
+
+    ``floor`` overrides the metric's floor for this value (treatment and demographic coefficients have different ones).
+    ``headline`` marks the values that summarise the axis.
+    """
+
+    name: str
+    item: str = ""
+    group: str = ""
+    arm: str = ""
+    regression: str = ""
+    term: str = ""
+    rule: str = ""
+    block: str = ""
+    floor: str = ""
+    headline: bool = False
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """What is known of a metric without data.
+
+    Parameters
+    ----------
+    name : str
+    axis : str
+        ``alignment``, ``subgroups``, ``heterogeneity``, ``coherence``, ``coefficients``, ``individual``, ...
+    summary : str
+        One line.
+    direction : {"lower", "higher", "target"}
+        ``target``: best where the people are, not at an extreme.
+    floor : str
+        Baseline that knows everything except what this metric measures: ``uniform``, ``mode``, ``pooled``,
+        ``marginal``, ``cell``.
+    interval : {"jackknife", "band", "none"}
+        ``band``: discontinuous, so the 2.5 to 97.5% band over splits is shown and no `recovered`.
+    splits : int
+        Number of random half splits (50; 20 for regressions).
+    unit : str
+        What a value of 1 means: "share", "distance", "count", "ratio", "bits", "slope".
+    range : tuple of float or None
+        Smallest and largest possible value.
+    recoverable : bool
+        Whether `recovered` is computed (values with a loss and an interval).
+    """
+
+    name: str
+    axis: str
+    summary: str
+    direction: Literal["lower", "higher", "target"]
+    floor: str
+    interval: Literal["jackknife", "band", "none"] = "jackknife"
+    splits: int = 50
+    unit: str = ""
+    range: tuple[float | None, float | None] = (None, None)
+    recoverable: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """What a metric returns for B pairs of weight vectors.
+
+    Parameters
+    ----------
+    keys : sequence of Key
+        Q names, the same for every call with the same task.
+    value : (B, Q) float array
+        NaN where not defined.
+    loss : (B, Q) float array, optional
+        For metrics with a target: the distance from the target, lower is better. Default: the value itself, or its
+        negative when higher is better.
+    status : mapping of Key to (status, reason), optional
+        For values that are not ``ok``: ``not_applicable``, ``not_estimable``, ``too_small``.
+    flags : mapping of Key to tuple of str, optional
+        ``uninformative``, ``collapsed``, ...
+    """
+
+    keys: Sequence[Key]
+    value: FloatArray
+    loss: FloatArray | None = None
+    status: Mapping[Key, tuple[str, str]] = field(default_factory=dict)
+    flags: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Comparison(Protocol):
+    """A metric bound to two samples: the work that does not depend on weights is done."""
+
+    def values(self, human: FloatArray, simulated: FloatArray, seed: int) -> Values:
+        """Values for weights.
+
+        Parameters
+        ----------
+        human : (B, n_human) float array
+            Survey weight times zero-one membership.
+        simulated : (B, n_simulated) float array
+        seed : int
+            Seed of shuffles; the same for every sample within a split.
+        """
+
+
+class Metric(Protocol):
+    """A metric. Constructed without arguments."""
+
+    spec: MetricSpec
+
+    def applicable(self, task: Task) -> str | None:
+        """None, or the reason why this metric says nothing about this task."""
+
+    def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Comparison:
+        """Bind to two samples.
+
+        `pilot` is for metrics that look for copies of pilot rows. `cache` is shared by all metrics and comparisons of
+        one evaluation; keys start with the metric's name and the identity of the sample.
+        """

@@ -1,0 +1,213 @@
+"""What a model must do.
+
+Two protocols. A `Respondent` answers a whole table of interviews (baselines, scripted models, files). A `Scorer`
+gives probabilities of options at one place of one conversation (language models); `surveyeval.model.host` walks the
+interview with it and draws. Random numbers always come from the host, so that a draw depends on the seed, the
+respondent and the item, and not on the backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveyeval.data.sample import Sample
+from surveyeval.task.task import Task
+
+__all__ = [
+    "Answers",
+    "Capabilities",
+    "Fingerprint",
+    "Interviews",
+    "Message",
+    "Model",
+    "OptionScores",
+    "Request",
+    "Respondent",
+    "Scorer",
+]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can do, stated at registration so that it is known before anything heavy loads.
+
+    Parameters
+    ----------
+    elicitations : tuple of str
+        Of ``choice``, ``generate``, ``verbalized``.
+    log_prob : bool
+        Gives the probability of a given answer, hence a joint log-loss.
+    needs_pilot : bool
+        `fit` must be called with pilot rows.
+    needs_answers : bool
+        Sees the people's own answers (scripted models only).
+    """
+
+    elicitations: tuple[str, ...] = ("choice",)
+    log_prob: bool = False
+    needs_pilot: bool = False
+    needs_answers: bool = False
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a model is, for the identity of runs.
+
+    ``kind`` is ``content`` when `value` hashes everything that determines the answers (weights, adapter, dtype,
+    template, versions), ``declared`` when all there is is a name that somebody else controls (a server's model).
+    ``details`` is shown on the card and stored in the manifest; it holds no path of the user's machine.
+    """
+
+    kind: str
+    value: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Interviews:
+    """A batch of interviews to be answered.
+
+    Parameters
+    ----------
+    task : Task
+    people : Sample
+        Who is to be simulated: respondent, arm, profile. It has no answers, unless the model needs them.
+    uniforms : (n, J) float array
+        One uniform number for each person and asked item (columns in the order of ``task.items``).
+    draw : int
+        Number of the draw, from 0.
+    hidden : frozenset of str
+        Profile fields that the model must not see.
+    """
+
+    task: Task
+    people: Sample
+    uniforms: FloatArray
+    draw: int = 0
+    hidden: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Simulated answers to a batch, row i for interview i.
+
+    Parameters
+    ----------
+    answers : mapping of item to (n,) int64
+        Option index in declared order; -1 where there is none.
+    states : mapping of item to (n,) int8, optional
+        `surveyeval.data.sample.State`; by default -1 means ``INVALID``.
+    probabilities : mapping of item to (n, K) float
+        Renormalised over options, declared order, given the *simulated* earlier answers.
+    mass : mapping of item to (n,) float
+        Probability of all options together before renormalisation.
+    """
+
+    answers: Mapping[str, NDArray[np.int64]]
+    states: Mapping[str, NDArray[np.int8]] | None = None
+    probabilities: Mapping[str, FloatArray] = field(default_factory=dict)
+    mass: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation: role is ``system``, ``user`` or ``assistant``."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One place of one conversation where an answer is due.
+
+    Parameters
+    ----------
+    interview : str
+        Names the interview, so that a backend can keep its cache until `Scorer.release`.
+    messages : tuple of Message
+        Everything up to and including the question. For the same interview, later requests extend earlier ones.
+    options : tuple of str
+        Every text that counts as an answer, in the order shown.
+    """
+
+    interview: str
+    messages: tuple[Message, ...]
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class OptionScores:
+    """Scores of one request.
+
+    Parameters
+    ----------
+    log_prob : (k,) float array
+        Natural log-probability that the answer begins with the option's tokens and with no longer option of the same
+        request; options are disjoint events, so the probabilities sum to at most 1.
+    """
+
+    log_prob: FloatArray
+
+    @property
+    def mass(self) -> float:
+        """Probability of all options together."""
+        return float(np.exp(self.log_prob).sum())
+
+
+class Model(Protocol):
+    """What every model has. Constructed as ``cls(reference, options)``; options is an instance of its options model."""
+
+    capabilities: Capabilities
+
+    def fingerprint(self) -> Fingerprint:
+        """What this model is. May read files, must not load weights."""
+
+    def banners(self) -> Sequence[str]:
+        """Sentences that every card of this model must carry (training rows unknown, needs the answers, ...)."""
+
+
+@runtime_checkable
+class Respondent(Model, Protocol):
+    """Answers whole interviews."""
+
+    def fit(self, task: Task, pilot: Sample) -> None:
+        """Learn from the pilot. Called once before `answer` when ``capabilities.needs_pilot``."""
+
+    def answer(self, interviews: Interviews) -> Answers:
+        """Answer a batch. Must use ``interviews.uniforms`` for every random choice."""
+
+    def log_prob(self, interviews: Interviews, answers: Sample) -> dict[str, FloatArray]:
+        """Item -> (n,) natural log-probability of the given answers, each conditional on profile, arm and the given
+        earlier answers; NaN where not answered. Only when ``capabilities.log_prob``.
+        """
+
+
+@runtime_checkable
+class Scorer(Model, Protocol):
+    """Scores options in conversations."""
+
+    def load(self) -> None:
+        """Load weights. Called once, before the first `score`."""
+
+    def score(self, requests: Sequence[Request]) -> list[OptionScores]:
+        """Scores for each request, in order."""
+
+    def score_paths(self, paths: Sequence[Sequence[Request]]) -> list[list[OptionScores]]:
+        """Teacher-forced scores: each path is one interview whose requests extend each other, read in one pass."""
+
+    def release(self, interviews: Sequence[str]) -> None:
+        """Forget what was kept for these interviews."""
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The exact text that the model reads for these messages, template included."""

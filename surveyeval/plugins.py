@@ -1,0 +1,236 @@
+"""Plugin manager and registry.
+
+Built-ins and entry points take the same path: each plugin's hook is called with a registrar bound to its owner, and an
+error is kept with the plugin that made it. Nothing is loaded until a name is looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module, metadata
+from typing import Any
+
+import pluggy
+
+from surveyeval import hookspecs
+from surveyeval.errors import ConfigError, PluginError, did_you_mean
+
+__all__ = ["KINDS", "Plugin", "Registration", "Registry", "registry", "run_finished"]
+
+#: What can be registered.
+KINDS = ("model", "metric", "task", "source", "elicitation", "report_section")
+BUILTIN = "surveyeval"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]*")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One registered name. `load` imports the target."""
+
+    kind: str
+    name: str
+    target: str
+    summary: str
+    owner: str
+    options: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def qualified(self) -> str:
+        """``distribution/name``, which always resolves."""
+        return f"{self.owner}/{self.name}"
+
+    def load(self) -> Any:
+        """Import and return the target."""
+        return _import(self.target, self)
+
+    def load_options(self) -> Any:
+        """Import and return the options model, or None."""
+        return _import(self.options, self) if self.options else None
+
+
+@dataclass
+class Plugin:
+    """What was found: the distribution, where it hooks in, what it registered, and its error if it failed."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    registered: list[Registration] = field(default_factory=list)
+    error: str | None = None
+
+
+def _import(target: str, registration: Registration) -> Any:
+    module_name, _, attribute = target.partition(":")
+    try:
+        loaded: Any = import_module(module_name)
+        for part in attribute.split("."):
+            loaded = getattr(loaded, part)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(
+            f"{registration.kind} {registration.qualified!r} points to {target!r}, which does not load: {error}",
+            hint=f"the target is written 'package.module:Name' in the plugin {registration.owner!r}",
+        ) from error
+    return loaded
+
+
+class _Registrar:
+    """Implements `hookspecs.Register` for one plugin."""
+
+    def __init__(self, plugin: Plugin, reserved: Mapping[tuple[str, str], Registration]) -> None:
+        self._plugin = plugin
+        self._reserved = reserved
+
+    def _add(self, kind: str, name: str, target: str, summary: str, options: str = "", **details: Any) -> None:
+        if not _NAME.fullmatch(name):
+            raise PluginError(f"{kind} name {name!r} may hold a-z, 0-9, '_', '.', '+' and '-' only")
+        if not re.fullmatch(r"[\w.]+:[\w./-]+", target):
+            raise PluginError(f"{kind} {name!r}: target {target!r} is not written 'package.module:Name'")
+        if (kind, name) in self._reserved and self._plugin.distribution != BUILTIN:
+            raise PluginError(f"{kind} name {name!r} is built in and reserved; choose another")
+        if any((kind, name) == (other.kind, other.name) for other in self._plugin.registered):
+            raise PluginError(f"{kind} {name!r} is registered twice")
+        owner = self._plugin.distribution
+        self._plugin.registered.append(Registration(kind, name, target, summary, owner, options, details))
+
+    def model(
+        self, name: str, target: str, *, summary: str, options: str = "", capabilities: Mapping[str, Any] | None = None
+    ) -> None:
+        self._add("model", name, target, summary, options, capabilities=dict(capabilities or {}))
+
+    def metric(self, name: str, target: str, *, axis: str, summary: str) -> None:
+        self._add("metric", name, target, summary, axis=axis)
+
+    def task(self, name: str, target: str, *, summary: str) -> None:
+        self._add("task", name, target, summary)
+
+    def source(self, name: str, target: str, *, summary: str) -> None:
+        self._add("source", name, target, summary)
+
+    def elicitation(self, name: str, target: str, *, summary: str) -> None:
+        self._add("elicitation", name, target, summary)
+
+    def report_section(self, name: str, target: str, *, summary: str) -> None:
+        self._add("report_section", name, target, summary)
+
+
+class Registry:
+    """All registered names, built from the built-ins and the entry points given."""
+
+    def __init__(self, entry_points: Iterable[metadata.EntryPoint] = ()) -> None:
+        self._manager = pluggy.PluginManager("surveyeval")
+        self._manager.add_hookspecs(hookspecs)
+        self.plugins: list[Plugin] = []
+        self._builtin: dict[tuple[str, str], Registration] = {}
+        builtin = Plugin(BUILTIN, BUILTIN, _version(BUILTIN), "surveyeval.builtins")
+        self._load(builtin, import_module("surveyeval.builtins"))
+        if builtin.error:
+            raise PluginError(builtin.error)
+        self._builtin = {(entry.kind, entry.name): entry for entry in builtin.registered}
+        for entry_point in sorted(entry_points, key=lambda point: (_distribution(point), point.name)):
+            plugin = Plugin(
+                entry_point.name, _distribution(entry_point), _entry_version(entry_point), entry_point.value
+            )
+            try:
+                module = entry_point.load()
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                plugin.error = f"import failed: {type(error).__name__}: {error}"
+                self.plugins.append(plugin)
+                continue
+            self._load(plugin, module)
+
+    def _load(self, plugin: Plugin, module: Any) -> None:
+        self.plugins.append(plugin)
+        unique = f"{plugin.distribution}:{plugin.name}"
+        try:
+            self._manager.register(module, name=unique)
+            self._check_hook_names(module)
+            for implementation in self._manager.hook.surveyeval_register.get_hookimpls():
+                if implementation.plugin_name == unique:
+                    implementation.function(register=_Registrar(plugin, self._builtin))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            plugin.error = f"{type(error).__name__}: {error}"
+            plugin.registered.clear()
+            if self._manager.has_plugin(unique):
+                self._manager.unregister(name=unique)
+
+    def _check_hook_names(self, module: Any) -> None:
+        known = [name for name in dir(hookspecs) if name.startswith("surveyeval_")]
+        for name in dir(module):
+            marked = getattr(getattr(module, name, None), "surveyeval_impl", None)
+            if marked is not None and name not in known:
+                hint = did_you_mean(name, known) or f"hooks are {', '.join(known)}"
+                raise PluginError(f"{name!r} is marked as a hook, but there is no such hook; {hint}")
+
+    def all(self, kind: str) -> list[Registration]:
+        """Every registration of a kind, built-ins first, then by distribution."""
+        return [entry for plugin in self.plugins for entry in plugin.registered if entry.kind == kind]
+
+    def find(self, kind: str, name: str) -> Registration | None:
+        """The registration of a bare or qualified name; None when unknown.
+
+        Raises
+        ------
+        PluginError
+            When two plugins claim the bare name.
+        """
+        matches = [entry for entry in self.all(kind) if name in (entry.name, entry.qualified)]
+        if len(matches) > 1 and "/" not in name:
+            owners = ", ".join(repr(entry.qualified) for entry in matches)
+            raise PluginError(f"{kind} {name!r} is registered by several plugins", hint=f"write one of {owners}")
+        return matches[0] if matches else None
+
+    def get(self, kind: str, name: str) -> Registration:
+        """Like `find`, but an unknown name is an error that lists near names and the plugins that failed to load."""
+        found = self.find(kind, name)
+        if found is None:
+            names = [entry.name for entry in self.all(kind)]
+            failed = [f"{plugin.distribution} ({plugin.error})" for plugin in self.plugins if plugin.error]
+            hint = did_you_mean(name, names) or f"known: {', '.join(names)}"
+            if failed:
+                hint += f"; plugins that failed to load: {'; '.join(failed)}"
+            raise ConfigError(f"there is no {kind.replace('_', ' ')} {name!r}", hint=hint)
+        return found
+
+    def run_finished(self, run: Any) -> list[str]:
+        """Call ``surveyeval_run_finished`` of every plugin; return a line for each that raised."""
+        errors = []
+        for implementation in self._manager.hook.surveyeval_run_finished.get_hookimpls():
+            try:
+                implementation.function(run=run)
+            except Exception as error:
+                errors.append(f"plugin {implementation.plugin_name}: {type(error).__name__}: {error}")
+        return errors
+
+
+def _distribution(entry_point: metadata.EntryPoint) -> str:
+    return entry_point.dist.name if entry_point.dist else "unknown"
+
+
+def _entry_version(entry_point: metadata.EntryPoint) -> str:
+    return entry_point.dist.version if entry_point.dist else ""
+
+
+def _version(_: str) -> str:
+    from surveyeval import __version__
+
+    return __version__
+
+
+@cache
+def registry() -> Registry:
+    """The registry of this process: built-ins and installed plugins."""
+    return Registry(metadata.entry_points(group="surveyeval"))
+
+
+def run_finished(run: Any) -> list[str]:
+    """Tell every plugin that a run has finished."""
+    return registry().run_finished(run)

@@ -1,0 +1,1 @@
+"""Report cards: view models, templates, figures."""

@@ -1,0 +1,1 @@
+"""The survey model: task files, rules, formulas and the interview they describe."""

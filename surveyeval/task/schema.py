@@ -1,0 +1,208 @@
+"""The task file as typed fields.
+
+Every scalar of a task file arrives here as the text that stands in the file (see `surveyeval.task.document`), so that
+``01``, ``No`` and ``1e3`` stay what was written and each field decides its own type. Fields that cross-reference each
+other are checked in `surveyeval.task.check`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+__all__ = [
+    "Arms",
+    "CoherenceRule",
+    "Equivalence",
+    "InterviewSpec",
+    "ItemSpec",
+    "Level",
+    "OptionSpec",
+    "ProfileField",
+    "Recode",
+    "RegressionSpec",
+    "SourceSpec",
+    "TaskSpec",
+]
+
+#: Names that rules, formulas and templates can refer to.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=60)]
+#: Names of tasks, profile sets and models: used in file names.
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.+-]*$", max_length=60)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+Code = Annotated[str, StringConstraints(max_length=200)]
+Expression = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+
+MissingState = Literal["refused", "dont_know", "not_asked", "missing"]
+
+
+class Model(BaseModel):
+    """Base: unknown keys are errors, fields are read-only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+class SourceSpec(Model):
+    """Where the human rows come from."""
+
+    use: Text = Field(description="registered source: statsmodels:NAME or file:PATH (relative to the task file)")
+    provenance: Literal["human", "synthetic"]
+    licence: Text
+    citation: Text
+    url: str | None = None
+    published: str | None = Field(None, description="when the rows became public, ISO date or year")
+    field_dates: str | None = None
+    population: str | None = None
+    mode: str | None = Field(None, description="how people were interviewed: web, telephone, face to face")
+    selection: str | None = Field(None, description="who is in the file and who is not")
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    id: str | None = Field(None, description="column with respondent identifiers; null: row number")
+    weight: str | None = Field(None, description="column with survey weights; null: unweighted")
+    strata: str | None = None
+    psu: str | None = None
+    encoding: str = "utf-8"
+
+
+class Recode(Model):
+    """Codes of the file replaced on reading. `evidence` says why this is right."""
+
+    map: dict[Code, Code]
+    evidence: Text
+
+
+class ProfileField(Model):
+    """One thing known of a respondent before the first item."""
+
+    column: str
+    kind: Literal["numeric", "ordinal", "nominal"] | None = Field(
+        None, description="default: nominal with labels, numeric without"
+    )
+    labels: dict[Code, Text] | None = Field(None, description="code -> words, in order")
+    text: str | None = Field(None, description="template of the sentence shown; {{ value }} is the label or number")
+    missing: dict[Code, MissingState] = Field(default_factory=dict)
+    recode: Recode | None = None
+
+
+class Level(Model):
+    """One arm."""
+
+    label: Text
+    vignette: str | None = Field(None, description="template shown after the profile, before the first item")
+    factors: dict[Name, Code] = Field(default_factory=dict)
+
+
+class Arms(Model):
+    """Experimental conditions. The key of a level is its code in the column."""
+
+    column: str
+    levels: dict[Code, Level]
+
+
+class InterviewSpec(Model):
+    """How items are put to a simulated respondent."""
+
+    mode: Literal["sequential", "independent"] = "sequential"
+    system: str | None = None
+    introduction: str | None = Field(None, description="template shown before the profile")
+    profile: str | None = Field(None, description="template of the whole profile; default: the fields' own sentences")
+    instruction: str | None = Field(
+        None, description="template put after the options of each item; {{ labels }} lists what may be answered"
+    )
+    options: Literal["letters", "numbers", "text"] = "letters"
+    order: Literal["fixed", "reversed", "random"] = "fixed"
+
+
+class OptionSpec(Model):
+    """One response option. A bare string in the file is its label."""
+
+    label: Text
+    value: float | None = Field(None, description="number in distances, rules and formulas; default: rank from 1")
+    pinned: bool = Field(False, description="stays at the end when options are reversed or shuffled")
+
+
+class ItemSpec(Model):
+    """One question."""
+
+    name: Name
+    role: Literal["belief", "attitude", "action", "attention"]
+    kind: Literal["nominal", "ordinal", "binary", "numeric", "multiple"]
+    column: str | None = Field(None, description="default: the item's name")
+    question: Text
+    options: dict[Code, OptionSpec] = Field(default_factory=dict)
+    missing: dict[Code, MissingState] = Field(default_factory=dict)
+    recode: Recode | None = None
+    wording: Literal["verbatim", "paraphrased", "assumed"] = "assumed"
+    ask_if: Expression | None = None
+    points: list[float] | None = None
+    bins: list[float] | None = None
+    retest: str | None = None
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _bare_labels(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {code: {"label": option} if isinstance(option, str) else option for code, option in value.items()}
+        return value
+
+
+class CoherenceRule(Model):
+    """Which action follows from which beliefs."""
+
+    name: Text
+    applies: Expression | None = Field(None, description="where this is false the rule is undetermined")
+    follows: Expression
+    note: str | None = None
+
+
+class RegressionSpec(Model):
+    """One regression of the original analysis."""
+
+    name: Text
+    formula: Expression
+    family: Literal["ols", "logit", "ordered", "multinomial"]
+    blocks: dict[Literal["treatment", "belief", "demographic"], list[str]]
+    errors: Literal["HC2", "model", "CR2"] | None = Field(None, description="default: HC2 for ols, model for the others")
+    event: Code | None = Field(None, description="logit: response code counted as 1; default: the last option")
+    note: str | None = None
+
+
+class Equivalence(Model):
+    """Margins within which a simulation counts as equivalent, with the reason for them."""
+
+    share: float | None = Field(None, gt=0, lt=1)
+    mean_sd: float | None = Field(None, gt=0)
+    gap: float | None = Field(None, gt=0, lt=1)
+    sd_ratio: float | None = Field(None, gt=0)
+    effect: float | None = Field(None, gt=0)
+    reason: Text
+
+
+class TaskSpec(Model):
+    """One survey or survey experiment."""
+
+    name: Slug
+    version: str
+    title: Text
+    description: str | None = None
+    tags: list[str] = Field(default_factory=list)
+    source: SourceSpec
+    comparable: bool | None = Field(None, description="default: true for human rows; synthetic rows are never comparable")
+    profile: dict[Name, ProfileField] = Field(default_factory=dict)
+    profile_sets: dict[Slug, list[Name]] = Field(
+        default_factory=dict,
+        description="alternative profiles, first is default; an item named here is shown as profile and not asked",
+    )
+    arms: Arms | None = None
+    interview: InterviewSpec = Field(default_factory=InterviewSpec)
+    items: list[ItemSpec] = Field(min_length=1)
+    derived: dict[Name, Expression] = Field(default_factory=dict)
+    subgroups: list[Name] = Field(default_factory=list)
+    cells: list[Name] = Field(default_factory=list)
+    patterns: list[Name] = Field(default_factory=list)
+    coherence: list[CoherenceRule] = Field(default_factory=list)
+    regressions: list[RegressionSpec] = Field(default_factory=list)
+    equivalence: Equivalence | None = None
+    truth: dict[str, dict[str, float]] | None = Field(
+        None, description="known coefficients of synthetic rows: regression name -> term -> value"
+    )

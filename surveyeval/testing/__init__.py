@@ -1,0 +1,1 @@
+"""Fixtures and conformance checks for plugin authors."""

@@ -1,0 +1,1 @@
+"""Turning pilot rows into an adapter."""
