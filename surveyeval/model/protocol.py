@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
+from surveyeval.task.interview import Message
 from surveyeval.task.task import Task
 
 __all__ = [
@@ -117,14 +118,6 @@ class Answers:
     states: Mapping[str, NDArray[np.int8]] | None = None
     probabilities: Mapping[str, FloatArray] = field(default_factory=dict)
     mass: Mapping[str, FloatArray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Message:
-    """One turn of a conversation: role is ``system``, ``user`` or ``assistant``."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True)

@@ -23,18 +23,22 @@ class ColumnType:
     ----------
     kind : {"number", "code", "boolean"}
     levels : tuple of (code, label)
-        Declared levels of a code column, in order; empty for numbers and truth values.
+        Declared levels of a code column, in order. A number that comes from ordered codes keeps them, so that
+        ``C(x)`` and subgroups know them; other numbers and truth values have none.
     origin : {"item", "profile", "arm", "derived"}
         Whether the value is simulated (``item``), given (``profile``, ``arm``) or computed. A derived column is
         computed from given things only when ``given`` is true.
     given : bool
         True when the value does not depend on any item, so that it is the person's own on both sides.
+    values : tuple of float
+        For a number with levels: the number of each level, in the order of `levels`.
     """
 
     kind: Literal["number", "code", "boolean"]
     levels: tuple[tuple[str, str], ...] = ()
     origin: Literal["item", "profile", "arm", "derived", "constant"] = "profile"
     given: bool = True
+    values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +51,14 @@ class Column:
     values : (n,) array
         float64 for numbers, object (str) for codes, bool for truth values; content is arbitrary where not valid.
     valid : (n,) bool array
+    index : (n,) int64 array, optional
+        Position in ``type.levels``, -1 where not valid, for columns with levels whose position is known already.
     """
 
     type: ColumnType
     values: NDArray[Any]
     valid: NDArray[np.bool_]
+    index: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
