@@ -1,0 +1,183 @@
+"""The human sample of a task: rows of its source, as answers and states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from surveyeval.data.readers import Table, read_table
+from surveyeval.data.sample import NO_ARM, Sample, State
+from surveyeval.data.sources import open_source
+from surveyeval.errors import ConfigError, DataError, Problem, did_you_mean
+from surveyeval.task.schema import ItemSpec, ProfileField
+from surveyeval.task.task import Item, Task
+
+__all__ = ["HumanData", "load_human"]
+
+
+@dataclass(frozen=True, eq=False)
+class HumanData:
+    """The human sample with what travels with it: provenance, licence and hash belong to the source, not to the task."""
+
+    sample: Sample
+    sha256: str
+    provenance: str
+    licence: str
+    citation: str
+    table: Table
+
+
+def load_human(task: Task, *, data: str | None = None, provenance: str | None = None) -> HumanData:
+    """Read the human rows of a task.
+
+    Parameters
+    ----------
+    task : Task
+    data : str, optional
+        Path of other rows than the task's own source.
+    provenance : {"human", "synthetic"}, optional
+        What those rows are; required with `data`.
+
+    Raises
+    ------
+    DataError
+        With every problem at once: absent columns, unknown codes (first line and count), duplicated identifiers.
+    """
+    source = task.spec.source
+    if (data is None) != (provenance is None):
+        raise ConfigError("--data and --provenance go together", hint="say what the rows are: --provenance human or synthetic")
+    if data is not None:
+        table = read_table(Path(data), source.encoding)
+        licence, citation = "not stated", f"rows given by the user: {table.name}"
+    else:
+        table = open_source(source.use, task.folder, source.encoding, source.sha256)
+        licence, citation = source.licence, source.citation
+    reader = _Reader(task, table)
+    sample = reader.sample()
+    if reader.problems:
+        raise DataError(problems=reader.problems)
+    return HumanData(sample, table.sha256, provenance or source.provenance, licence, citation, table)
+
+
+class _Reader:
+    """Reads columns and collects problems instead of stopping at the first."""
+
+    def __init__(self, task: Task, table: Table) -> None:
+        self.task, self.table, self.frame = task, table, table.frame
+        self.problems: list[Problem] = []
+
+    def sample(self) -> Sample:
+        spec = self.task.spec
+        n = len(self.frame)
+        if n == 0:
+            self._problem("has no rows", "source")
+        answers, states = {}, {}
+        for item in self.task.items:
+            answers[item.name], states[item.name] = self._item(item)
+        profile = {name: self._profile(name, field) for name, field in spec.profile.items()}
+        asked = {item.name for item in self.task.items}
+        for item in self.task.all_items:
+            if item.name not in asked:
+                index, _ = self._item(item)
+                profile[item.name] = np.array([*item.codes, None], dtype=object)[index]
+        return Sample(
+            respondent=self._identifiers(),
+            arm=self._arms(),
+            answers=answers,
+            states=states,
+            profile=profile,
+            weight=self._weights(),
+        )
+
+    def _problem(self, message: str, field: str, row: int | None = None, hint: str | None = None) -> None:
+        line = None if row is None else row + self.table.first_line
+        self.problems.append(Problem(message, file=self.table.name, line=line, field=field, hint=hint))
+
+    def _column(self, name: str, field: str) -> NDArray[np.object_]:
+        if name not in self.frame.columns:
+            hint = did_you_mean(name, self.frame.columns) or f"columns: {', '.join(map(str, self.frame.columns[:30]))}"
+            self._problem(f"there is no column {name!r}", field, hint=hint)
+            return np.full(len(self.frame), None, dtype=object)
+        return self.frame[name].to_numpy(dtype=object)
+
+    def _identifiers(self) -> NDArray[np.object_]:
+        name = self.task.spec.source.id
+        if name is None:
+            return np.array([str(number) for number in range(1, len(self.frame) + 1)], dtype=object)
+        column = self._column(name, "source.id")
+        blank = np.flatnonzero(pd.isna(column))
+        if name in self.frame.columns and len(blank):
+            self._problem(f"{len(blank)} respondents have no identifier", "source.id", int(blank[0]))
+        repeated = np.flatnonzero(pd.Series(column).duplicated() & ~pd.isna(column))
+        if len(repeated):
+            self._problem(f"identifier {column[repeated[0]]!r} stands twice ({len(repeated)} repeats in all)", "source.id", int(repeated[0]))
+        return np.array([str(value) for value in column], dtype=object)
+
+    def _weights(self) -> NDArray[np.float64]:
+        name = self.task.spec.source.weight
+        if name is None:
+            return np.ones(len(self.frame))
+        column = self._column(name, "source.weight")
+        weights = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(dtype=float)
+        bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+        if name in self.frame.columns and len(bad):
+            self._problem(f"{len(bad)} weights are no numbers of 0 or more, the first is {column[bad[0]]!r}", "source.weight", int(bad[0]))
+        return np.where(np.isfinite(weights), weights, 0.0)
+
+    def _arms(self) -> NDArray[np.object_]:
+        arms = self.task.spec.arms
+        if arms is None:
+            return np.full(len(self.frame), NO_ARM, dtype=object)
+        column = self._column(arms.column, "arms.column")
+        if arms.column in self.frame.columns:
+            self._unknown(column, set(arms.levels), "arms.levels", blank_allowed=False)
+            for key in arms.levels:
+                if not (column == key).any():
+                    self._problem(f"nobody is in arm {key!r}", "arms.levels")
+        return np.array([str(value) for value in column], dtype=object)
+
+    def _unknown(self, column: NDArray[np.object_], known: set[str], field: str, *, blank_allowed: bool = True) -> None:
+        counts = pd.Series(column, dtype=object).value_counts(dropna=True)
+        for value, count in counts.items():
+            if value not in known:
+                row = int(np.flatnonzero(column == value)[0])
+                hint = did_you_mean(str(value), known) or "declare it as an option, a label or a missing code"
+                self._problem(f"code {value!r} is not declared ({count} rows)", field, row, hint)
+        blank = np.flatnonzero(pd.isna(column))
+        if len(blank) and not blank_allowed:
+            self._problem(f"{len(blank)} rows are blank", field, int(blank[0]))
+
+    def _recoded(self, column: NDArray[np.object_], spec: ItemSpec | ProfileField) -> NDArray[np.object_]:
+        if spec.recode is None:
+            return column
+        return np.array([spec.recode.map.get(value, value) for value in column], dtype=object)
+
+    def _item(self, item: Item) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+        name = item.spec.column or item.name
+        column = self._recoded(self._column(name, f"items.{item.name}.column"), item.spec)
+        missing = item.spec.missing
+        if name in self.frame.columns:
+            self._unknown(column, {*item.codes, *missing}, f"items.{item.name}.options")
+        index: Mapping[str, int] = {code: number for number, code in enumerate(item.codes)}
+        answers = np.array([index.get(value, -1) for value in column], dtype=np.int64)
+        named = {code: State[state.upper()] for code, state in missing.items()}
+        states = [State.ANSWERED if a >= 0 else named.get(v, State.MISSING) for a, v in zip(answers, column, strict=True)]
+        return answers, np.array(states, dtype=np.int8)
+
+    def _profile(self, name: str, spec: ProfileField) -> NDArray[np.object_]:
+        column = self._recoded(self._column(spec.column, f"profile.{name}.column"), spec)
+        column = np.array([None if value in spec.missing else value for value in column], dtype=object)
+        if spec.labels is not None:
+            self._unknown(column, set(spec.labels), f"profile.{name}.labels")
+        elif (spec.kind or "numeric") == "numeric":
+            numbers = pd.to_numeric(pd.Series(column, dtype=object), errors="coerce")
+            bad = np.flatnonzero(numbers.isna().to_numpy() & ~pd.isna(column))
+            if len(bad):
+                self._problem(f"{len(bad)} values are no numbers, the first is {column[bad[0]]!r}", f"profile.{name}",
+                              int(bad[0]), "give labels or kind: nominal, or declare missing codes")
+        return column
