@@ -39,5 +39,7 @@ def code(value: Any) -> str | None:
 
 def codes(column: pd.Series) -> NDArray[np.object_]:
     """A column as codes: object array of str, None where blank."""
-    unique = {value: code(value) for value in column.dropna().unique()}
-    return np.array([None if pd.isna(value) else unique[value] for value in column], dtype=object)
+    result = np.empty(len(column), dtype=object)
+    for row, (value, blank) in enumerate(zip(column, column.isna(), strict=True)):
+        result[row] = None if blank else code(value)
+    return result

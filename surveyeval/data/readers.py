@@ -27,14 +27,18 @@ class Table:
         Of the file's bytes, or of the canonical CSV for data that come with a package.
     name : str
         How messages name it.
-    first_line : int
-        Line of the first row in the file (2 for a CSV with one header line).
+    lines : tuple of int
+        Line of each row in the file, for messages; empty where a source has no lines.
     """
 
     frame: pd.DataFrame
     sha256: str
     name: str
-    first_line: int = 2
+    lines: tuple[int, ...] = ()
+
+    def line(self, row: int) -> int | None:
+        """Line of a row in the file; None where the source has no lines."""
+        return self.lines[row] if row < len(self.lines) else None
 
 
 def to_codes(frame: pd.DataFrame) -> pd.DataFrame:
@@ -58,27 +62,35 @@ def read_table(path: Path, encoding: str = "utf-8") -> Table:
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", file=str(path)) from error
     checksum = hashlib.sha256(raw).hexdigest()
-    if path.suffix == ".parquet":
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
         try:
-            return Table(to_codes(pd.read_parquet(io.BytesIO(raw))), checksum, name, 1)
+            return Table(to_codes(pd.read_parquet(io.BytesIO(raw))), checksum, name)
         except Exception as error:
             raise DataError(f"is no readable parquet file: {error}", file=str(path)) from error
-    if path.suffix not in (".csv", ".tsv", ".txt"):
-        raise DataError(f"files of type {path.suffix or 'unknown'!r} are not read", file=str(path), hint="give .csv or .parquet")
-    return Table(_csv(raw, path, encoding), checksum, name)
+    if suffix not in (".csv", ".tsv", ".txt"):
+        raise DataError(
+            f"files of type {path.suffix or 'unknown'!r} are not read", file=str(path), hint="give .csv or .parquet"
+        )
+    frame, lines = _csv(raw, path, encoding)
+    return Table(frame, checksum, name, lines)
 
 
-def _csv(raw: bytes, path: Path, encoding: str) -> pd.DataFrame:
+def _csv(raw: bytes, path: Path, encoding: str) -> tuple[pd.DataFrame, tuple[int, ...]]:
     try:
         text = raw.decode("utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise DataError(f"is not {encoding}", file=str(path), line=line, hint="set source.encoding, for example latin-1") from error
+        raise DataError(
+            f"is not {encoding}", file=str(path), line=line, hint="set source.encoding, for example latin-1"
+        ) from error
     except LookupError as error:
         raise DataError(f"there is no encoding {encoding!r}", file=str(path), field="source.encoding") from error
     if "\0" in text:
         raise DataError("holds binary data", file=str(path), hint="give a text file with comma-separated values")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True
+    )
     try:
         rows = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
@@ -94,4 +106,4 @@ def _csv(raw: bytes, path: Path, encoding: str) -> pd.DataFrame:
         if len(row) != len(header):
             raise DataError(f"row has {len(row)} cells, the header has {len(header)}", file=str(path), line=line)
     frame = pd.DataFrame([row for _, row in rows[1:]], columns=header, dtype=object)
-    return to_codes(frame)
+    return to_codes(frame), tuple(line for line, _ in rows[1:])

@@ -28,7 +28,9 @@ class StatsmodelsSource:
         """Read a data set by name."""
         import statsmodels.datasets as datasets
 
-        names = [module.name for module in pkgutil.iter_modules(datasets.__path__) if module.ispkg and module.name != "tests"]
+        names = [
+            module.name for module in pkgutil.iter_modules(datasets.__path__) if module.ispkg and module.name != "tests"
+        ]
         if reference not in names:
             raise DataError(f"statsmodels has no data set {reference!r}", hint=did_you_mean(reference, names))
         module = __import__(f"statsmodels.datasets.{reference}", fromlist=["load_pandas"])
@@ -44,8 +46,11 @@ class FileSource:
         """Read a file inside the task's folder."""
         path = (folder / reference).resolve()
         if not path.is_relative_to(folder.resolve()):
-            raise DataError(f"{reference!r} lies outside the task's folder", field="source.use",
-                            hint="put the file beside the task file, or give it with --data TASK=PATH")
+            raise DataError(
+                f"{reference!r} lies outside the task's folder",
+                field="source.use",
+                hint="put the file beside the task file, or give it with --data TASK=PATH",
+            )
         return read_table(path, encoding)
 
 
@@ -63,6 +68,9 @@ def open_source(use: str, folder: Path, encoding: str = "utf-8", sha256: str | N
     source: Source = registry().get("source", scheme).load()()
     table = source.read(reference, folder, encoding)
     if sha256 is not None and table.sha256 != sha256:
-        raise DataError(f"sha256 is {table.sha256}, the task says {sha256}", file=table.name,
-                        hint="the file is not the one that the task was written for")
+        raise DataError(
+            f"sha256 is {table.sha256}, the task says {sha256}",
+            file=table.name,
+            hint="the file is not the one that the task was written for",
+        )
     return table

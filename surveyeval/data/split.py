@@ -8,6 +8,7 @@ a limited run sees all arms.
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,17 +49,20 @@ class Split:
         Parameters
         ----------
         pilot : float
-            Below 1: share of all people; 1 and more: number of people. The first so many of the permutation. Up to the
-            pool's size the test people stay the same; a larger pilot takes people from the test set.
+            Below 1: share of all people, at least 30 of them; 1 and more: number of people. They are the first so many
+            of the permutation, so pilots are nested. Up to the pool's size the test people stay the same; a larger
+            pilot takes its people from the front of the test set, whose rest stays in order.
 
         Raises
         ------
         ConfigError
-            When fewer than 30 people would be left on either side of a share, or none on either side of a number.
+            When the pilot would be empty, or would leave no test people.
         """
         n = len(self.order)
-        if pilot <= 0:
-            raise ConfigError(f"a pilot of {pilot} people is empty", hint="baselines and floors need one; the default is 0.25")
+        if not (math.isfinite(pilot) and pilot > 0):
+            raise ConfigError(
+                f"a pilot of {pilot} people is empty", hint="baselines and floors need one; the default is 0.25"
+            )
         size = max(round(pilot * n), min(SMALLEST_PILOT, n // 2)) if pilot < 1 else int(pilot)
         if size >= n:
             raise ConfigError(f"a pilot of {size} people leaves no test people", hint=f"the data hold {n} people")

@@ -19,5 +19,7 @@ def kish(weights: ArrayLike) -> NDArray[np.float64]:
     (4.0, 1.6)
     """
     w = np.asarray(weights, dtype=float)
-    squares = (w**2).sum(axis=-1)
-    return np.divide(w.sum(axis=-1) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
+    squares = np.asarray((w**2).sum(axis=-1))
+    totals = np.asarray(w.sum(axis=-1) ** 2)
+    result: NDArray[np.float64] = np.divide(totals, squares, out=np.zeros_like(totals), where=squares > 0)
+    return result

@@ -101,6 +101,8 @@ class Values:
         For values that are not ``ok``: ``not_applicable``, ``not_estimable``, ``too_small``.
     flags : mapping of Key to tuple of str, optional
         ``uninformative``, ``collapsed``, ...
+    n_eff : (B, Q) float array, optional
+        Effective number of respondents (Kish) behind each value on its smaller side, for the size rules.
     """
 
     keys: Sequence[Key]
@@ -108,6 +110,7 @@ class Values:
     loss: FloatArray | None = None
     status: Mapping[Key, tuple[str, str]] = field(default_factory=dict)
     flags: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    n_eff: FloatArray | None = None
 
 
 class Comparison(Protocol):

@@ -31,6 +31,16 @@ class HumanData:
     citation: str
     table: Table
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the source's columns."""
+        return tuple(map(str, self.table.frame.columns))
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of the source."""
+        return len(self.table.frame)
+
 
 def load_human(task: Task, *, data: str | None = None, provenance: str | None = None) -> HumanData:
     """Read the human rows of a task.
@@ -50,9 +60,11 @@ def load_human(task: Task, *, data: str | None = None, provenance: str | None = 
     """
     source = task.spec.source
     if (data is None) != (provenance is None):
-        raise ConfigError("--data and --provenance go together", hint="say what the rows are: --provenance human or synthetic")
+        raise ConfigError(
+            "--data and --provenance go together", hint="say what the rows are: --provenance human or synthetic"
+        )
     if data is not None:
-        table = read_table(Path(data), source.encoding)
+        table = read_table(Path(data).expanduser(), source.encoding)
         licence, citation = "not stated", f"rows given by the user: {table.name}"
     else:
         table = open_source(source.use, task.folder, source.encoding, source.sha256)
@@ -62,6 +74,10 @@ def load_human(task: Task, *, data: str | None = None, provenance: str | None = 
     if reader.problems:
         raise DataError(problems=reader.problems)
     return HumanData(sample, table.sha256, provenance or source.provenance, licence, citation, table)
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
 
 
 class _Reader:
@@ -95,7 +111,7 @@ class _Reader:
         )
 
     def _problem(self, message: str, field: str, row: int | None = None, hint: str | None = None) -> None:
-        line = None if row is None else row + self.table.first_line
+        line = None if row is None else self.table.line(row)
         self.problems.append(Problem(message, file=self.table.name, line=line, field=field, hint=hint))
 
     def _column(self, name: str, field: str) -> NDArray[np.object_]:
@@ -112,10 +128,14 @@ class _Reader:
         column = self._column(name, "source.id")
         blank = np.flatnonzero(pd.isna(column))
         if name in self.frame.columns and len(blank):
-            self._problem(f"{len(blank)} respondents have no identifier", "source.id", int(blank[0]))
+            self._problem(f"column {name!r}: {len(blank)} respondents have no identifier", "source.id", int(blank[0]))
         repeated = np.flatnonzero(pd.Series(column).duplicated() & ~pd.isna(column))
         if len(repeated):
-            self._problem(f"identifier {column[repeated[0]]!r} stands twice ({len(repeated)} repeats in all)", "source.id", int(repeated[0]))
+            self._problem(
+                f"column {name!r}: identifier {column[repeated[0]]!r} stands twice ({len(repeated)} repeats in all)",
+                "source.id",
+                int(repeated[0]),
+            )
         return np.array([str(value) for value in column], dtype=object)
 
     def _weights(self) -> NDArray[np.float64]:
@@ -126,7 +146,13 @@ class _Reader:
         weights = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(dtype=float)
         bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
         if name in self.frame.columns and len(bad):
-            self._problem(f"{len(bad)} weights are no numbers of 0 or more, the first is {column[bad[0]]!r}", "source.weight", int(bad[0]))
+            self._problem(
+                f"column {name!r}: {len(bad)} weights are no numbers of 0 or more, the first is {column[bad[0]]!r}",
+                "source.weight",
+                int(bad[0]),
+            )
+        elif name in self.frame.columns and len(weights) and not weights.any():
+            self._problem(f"column {name!r}: all weights are 0", "source.weight")
         return np.where(np.isfinite(weights), weights, 0.0)
 
     def _arms(self) -> NDArray[np.object_]:
@@ -135,22 +161,24 @@ class _Reader:
             return np.full(len(self.frame), NO_ARM, dtype=object)
         column = self._column(arms.column, "arms.column")
         if arms.column in self.frame.columns:
-            self._unknown(column, set(arms.levels), "arms.levels", blank_allowed=False)
+            self._unknown(column, set(arms.levels), arms.column, "arms.levels", blank_allowed=False)
             for key in arms.levels:
                 if not (column == key).any():
                     self._problem(f"nobody is in arm {key!r}", "arms.levels")
         return np.array([str(value) for value in column], dtype=object)
 
-    def _unknown(self, column: NDArray[np.object_], known: set[str], field: str, *, blank_allowed: bool = True) -> None:
+    def _unknown(
+        self, column: NDArray[np.object_], known: set[str], name: str, field: str, *, blank_allowed: bool = True
+    ) -> None:
         counts = pd.Series(column, dtype=object).value_counts(dropna=True)
         for value, count in counts.items():
             if value not in known:
                 row = int(np.flatnonzero(column == value)[0])
                 hint = did_you_mean(str(value), known) or "declare it as an option, a label or a missing code"
-                self._problem(f"code {value!r} is not declared ({count} rows)", field, row, hint)
+                self._problem(f"column {name!r}: code {value!r} is not declared ({_rows(count)})", field, row, hint)
         blank = np.flatnonzero(pd.isna(column))
         if len(blank) and not blank_allowed:
-            self._problem(f"{len(blank)} rows are blank", field, int(blank[0]))
+            self._problem(f"column {name!r} is blank ({_rows(len(blank))})", field, int(blank[0]))
 
     def _recoded(self, column: NDArray[np.object_], spec: ItemSpec | ProfileField) -> NDArray[np.object_]:
         if spec.recode is None:
@@ -162,22 +190,29 @@ class _Reader:
         column = self._recoded(self._column(name, f"items.{item.name}.column"), item.spec)
         missing = item.spec.missing
         if name in self.frame.columns:
-            self._unknown(column, {*item.codes, *missing}, f"items.{item.name}.options")
+            self._unknown(column, {*item.codes, *missing}, name, f"items.{item.name}.options")
         index: Mapping[str, int] = {code: number for number, code in enumerate(item.codes)}
         answers = np.array([index.get(value, -1) for value in column], dtype=np.int64)
-        named = {code: State[state.upper()] for code, state in missing.items()}
-        states = [State.ANSWERED if a >= 0 else named.get(v, State.MISSING) for a, v in zip(answers, column, strict=True)]
+        # A blank cell is missing unless the task declares the empty code.
+        named = {code or None: State[state.upper()] for code, state in missing.items()}
+        states = [
+            State.ANSWERED if a >= 0 else named.get(v, State.MISSING) for a, v in zip(answers, column, strict=True)
+        ]
         return answers, np.array(states, dtype=np.int8)
 
     def _profile(self, name: str, spec: ProfileField) -> NDArray[np.object_]:
         column = self._recoded(self._column(spec.column, f"profile.{name}.column"), spec)
         column = np.array([None if value in spec.missing else value for value in column], dtype=object)
         if spec.labels is not None:
-            self._unknown(column, set(spec.labels), f"profile.{name}.labels")
+            self._unknown(column, set(spec.labels), spec.column, f"profile.{name}.labels")
         elif (spec.kind or "numeric") == "numeric":
             numbers = pd.to_numeric(pd.Series(column, dtype=object), errors="coerce")
-            bad = np.flatnonzero(numbers.isna().to_numpy() & ~pd.isna(column))
+            bad = np.flatnonzero(~np.isfinite(numbers.to_numpy(dtype=float)) & ~pd.isna(column))
             if len(bad):
-                self._problem(f"{len(bad)} values are no numbers, the first is {column[bad[0]]!r}", f"profile.{name}",
-                              int(bad[0]), "give labels or kind: nominal, or declare missing codes")
+                self._problem(
+                    f"column {spec.column!r}: {len(bad)} values are no numbers, the first is {column[bad[0]]!r}",
+                    f"profile.{name}",
+                    int(bad[0]),
+                    "give labels or kind: nominal, or declare missing codes",
+                )
         return column

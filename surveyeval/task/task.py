@@ -225,6 +225,18 @@ class Task:
 
         return coherence(self, sample, rule)
 
+    def coherence_if(self, sample: Sample, rule: CoherenceRule, actions: Mapping[str, int]) -> NDArray[np.int8]:
+        """Outcome of a rule if everybody gave these option indices on the action items."""
+        from surveyeval.task.resolve import coherence_if
+
+        return coherence_if(self, sample, rule, actions)
+
+    def rule_actions(self, rule: CoherenceRule) -> tuple[str, ...]:
+        """Names of the action items that a rule refers to, directly or through derived columns."""
+        from surveyeval.task.resolve import rule_actions
+
+        return rule_actions(self, rule)
+
     def design(self, sample: Sample, regression: RegressionSpec) -> Design:
         """Design matrix and response of one regression."""
         from surveyeval.task.resolve import design

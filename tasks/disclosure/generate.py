@@ -48,7 +48,15 @@ BELIEVED_CUTS = (-2.3, -1.0, 0.7, 2.4)
 #: Where the measures are, relative to the message: constant and slope on (believed - 3); "other" is the base.
 PLACE = {"announced": (1.0, 0.80), "both": (-0.4, 0.30), "neither": (-1.0, -0.40)}
 PLACE_CONGRUENT, PLACE_INCONGRUENT = 0.40, -0.50
-DETECT = {"here": 2.4, "both": 1.4, "neither": -1.4, "elsewhere": -0.3, "trust_announced": 0.40, "age10": 0.10, "man": -0.25}
+DETECT = {
+    "here": 2.4,
+    "both": 1.4,
+    "neither": -1.4,
+    "elsewhere": -0.3,
+    "trust_announced": 0.40,
+    "age10": 0.10,
+    "man": -0.25,
+}
 DETECT_CUTS = (-3.4, -1.3, 1.0, 3.2)
 #: Logits of "cares more about A", "the same", "more about B" under equal and unequal valuation.
 PRIORITY = np.array([[-2.4, 0.0, -2.6], [2.4, 0.0, -1.5]])
@@ -115,7 +123,7 @@ def generate(seed: int = SEED, n: int = PEOPLE) -> dict[str, NDArray[Any]]:
     action = multinomial_logit(rng.random((n, 3)), utility)
 
     location = np.where(at_a, 0, np.where(at_b, 1, place))
-    names = {
+    return {
         "respondent": np.array([f"s{number:04d}" for number in range(1, n + 1)]),
         "arm": np.array(
             [
@@ -134,7 +142,6 @@ def generate(seed: int = SEED, n: int = PEOPLE) -> dict[str, NDArray[Any]]:
         "priority": np.array(PRIORITIES)[priority],
         "action": np.array(ACTIONS)[action],
     }
-    return names
 
 
 def to_csv(columns: dict[str, NDArray[Any]]) -> bytes:
