@@ -137,7 +137,7 @@ def _separation(X: FloatArray, y: FloatArray) -> tuple[BoolArray, BoolArray]:
     solution = optimize.linprog(
         -signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(y)), bounds=(-1, 1), method="highs"
     )
-    direction = solution.x if solution.status == 0 else np.zeros(X.shape[1])
+    direction = np.asarray(solution.x, dtype=float) if solution.status == 0 else np.zeros(X.shape[1])
     margin = signed @ direction
     if margin.max(initial=0.0) <= 1e-7:
         return np.zeros(X.shape[1], dtype=bool), np.ones(len(y), dtype=bool)

@@ -14,9 +14,11 @@ from pydantic import BaseModel, ValidationError
 
 from surveyeval.errors import ConfigError, Problem, did_you_mean
 from surveyeval.task import formulas, rules
-from surveyeval.task.document import Document, Route, load_document
+from surveyeval.task.document import Document, load_document
 from surveyeval.task.schema import TaskSpec
 from surveyeval.task.task import Task
+
+Route = tuple[str | int, ...]
 
 __all__ = ["check_document", "check_file", "notes"]
 

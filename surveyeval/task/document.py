@@ -17,14 +17,15 @@ import yaml
 
 from surveyeval.errors import ConfigError, Problem
 
-__all__ = ["Document", "load_document", "parse_document", "read_text"]
+__all__ = ["Document", "Route", "dotted", "load_document", "parse_document", "read_text"]
 
 #: A task file of a long survey has some thousand values; these bounds only stop what was built to exhaust memory.
 MAX_BYTES = 4_000_000
 MAX_VALUES = 100_000
 MAX_DEPTH = 40
 
-Path_ = tuple[str | int, ...]
+#: Where a value stands in the document: mapping keys and list indices from the root.
+Route = tuple[str | int, ...]
 Place = tuple[int, int]
 
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -50,8 +51,8 @@ class Document:
     file: str
     text: str
     value: dict[str, Any]
-    keys: dict[Path_, Place] = field(default_factory=dict)
-    values: dict[Path_, Place] = field(default_factory=dict)
+    keys: dict[Route, Place] = field(default_factory=dict)
+    values: dict[Route, Place] = field(default_factory=dict)
 
     def position(self, path: Sequence[str | int], *, key: bool = False) -> Place:
         """Line and column of the value at `path` (of its key with ``key=True``), or of its nearest parent that exists."""
@@ -144,7 +145,7 @@ def _compose(text: str, file: str) -> yaml.Node | None:
     try:
         # The pure Python loader: its marks count characters, and its messages are the better ones.
         loader = yaml.SafeLoader(text)
-        node: yaml.Node | None = loader.get_single_node()  # type: ignore[no-untyped-call]
+        node: yaml.Node | None = loader.get_single_node()
         return node
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
@@ -169,7 +170,7 @@ def _compose(text: str, file: str) -> yaml.Node | None:
     except RecursionError as error:
         raise ConfigError(f"values are nested more than {MAX_DEPTH} deep", file=file, line=1, column=1) from error
     except (ValueError, OverflowError) as error:  # malformed escapes such as a code point out of range
-        mark = loader.get_mark() if loader is not None else None  # type: ignore[no-untyped-call]
+        mark = loader.get_mark() if loader is not None else None
         raise ConfigError(
             "not valid YAML: an escape in a quoted text does not name a character",
             file=file,
@@ -178,7 +179,7 @@ def _compose(text: str, file: str) -> yaml.Node | None:
         ) from error
     finally:
         if loader is not None:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
 
 
 def _syntax_hint(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str | None:
@@ -205,8 +206,8 @@ class _Builder:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.keys: dict[Path_, Place] = {}
-        self.values: dict[Path_, Place] = {}
+        self.keys: dict[Route, Place] = {}
+        self.values: dict[Route, Place] = {}
         self.problems: list[Problem] = []
         self._count = 0
 
@@ -214,11 +215,11 @@ class _Builder:
         line, column = _place(node)
         return ConfigError(message, file=self.file, line=line, column=column, hint=hint)
 
-    def _problem(self, node: yaml.Node, path: Path_, message: str, hint: str | None = None) -> None:
+    def _problem(self, node: yaml.Node, path: Route, message: str, hint: str | None = None) -> None:
         line, column = _place(node)
         self.problems.append(Problem(message, self.file, line, column, dotted(path) or None, hint))
 
-    def build(self, node: yaml.Node, path: Path_) -> Any:
+    def build(self, node: yaml.Node, path: Route) -> Any:
         self._count += 1
         # Aliases are expanded, so a few lines can stand for billions of values; a value can also hold itself.
         if self._count > MAX_VALUES:
@@ -237,9 +238,10 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*path, index)) for index, child in enumerate(node.value)]
         text = str(node.value)
-        return None if node.style is None and text in _NULLS and not node.tag.endswith(":str") else text
+        style = getattr(node, "style", None)
+        return None if style is None and text in _NULLS and not node.tag.endswith(":str") else text
 
-    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: Route) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):

@@ -27,7 +27,7 @@ Finding = tuple[tuple[str | int, ...], str, str | None]
 MAX_SIZE = 20_000
 _FORBIDDEN = (nodes.Mul, nodes.Pow, nodes.For, nodes.Macro, nodes.CallBlock, nodes.Include, nodes.Import, nodes.FromImport,
               nodes.Extends, nodes.Block, nodes.Call, nodes.Getattr, nodes.Mod)  # fmt: skip
-_FILTERS = {"lower", "upper", "title", "capitalize", "trim", "default", "round", "int"}
+_FILTERS = {"lower", "upper", "title", "capitalize", "trim", "default", "round", "int", "float"}
 
 
 @lru_cache(maxsize=1)

@@ -136,6 +136,9 @@ class ItemSpec(Model):
     ask_if: Expression | None = None
     points: list[float] | None = None
     bins: list[float] | None = None
+    text: str | None = Field(
+        None, description="template of the sentence shown where a profile set gives the answer as known"
+    )
     retest: str | None = None
 
     @field_validator("options", mode="before")

@@ -35,7 +35,7 @@ class Option:
     pinned: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Item:
     """One question with its options in declared order."""
 
@@ -166,7 +166,7 @@ class Task:
                 item = items[name]
                 labels = dict(zip(item.codes, item.labels, strict=True))
                 kind: Literal["ordinal", "nominal"] = "ordinal" if item.ordered else "nominal"
-                fields[name] = Profile(name, kind, labels, None)
+                fields[name] = Profile(name, kind, labels, item.spec.text)
             else:
                 declared = self.spec.profile[name]
                 default: Literal["nominal", "numeric"] = "nominal" if declared.labels else "numeric"

@@ -1,0 +1,169 @@
+"""Alignment: distance between the distributions of answers of people and of simulated respondents.
+
+The overall value is the mean over items of the distance *within* arms, arms weighted by their number of people, since
+errors in opposite directions cancel when arms are pooled. The pooled distance is given beside it, under the name of
+the metric with ``_pooled``. A task without arms has one arm and no pooled values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveyeval.data.sample import Sample
+from surveyeval.metric._tabulate import Bound, Layout, Table, ratio, table_by_arm
+from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.task.task import Task
+
+__all__ = ["JSDistance", "TotalVariation", "Wasserstein", "js_distance", "total_variation", "wasserstein"]
+
+FloatArray = NDArray[np.float64]
+
+
+def total_variation(p: FloatArray, q: FloatArray, layout: Layout) -> FloatArray:
+    """Half the sum of absolute differences of shares.
+
+    Parameters
+    ----------
+    p, q : (..., C) float arrays
+        Shares of the options of all items side by side.
+    layout : Layout
+
+    Returns
+    -------
+    (..., J) float array
+        In [0, 1]; NaN for an item without shares.
+    """
+    return np.asarray(0.5 * np.add.reduceat(np.abs(p - q), layout.starts, axis=-1))
+
+
+def js_distance(p: FloatArray, q: FloatArray, layout: Layout) -> FloatArray:
+    """Jensen-Shannon distance: the square root of the divergence with logarithms to base 2.
+
+    Parameters and result as in `total_variation`; in [0, 1]. Endres and Schindelin (2003), IEEE Transactions on
+    Information Theory 49.
+    """
+    middle = p + q
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # 0 log 0 is 0; the comparison is written so that NaN stays NaN.
+        one = np.where(p == 0, 0.0, p * np.log2(2 * p / middle))
+        other = np.where(q == 0, 0.0, q * np.log2(2 * q / middle))
+    divergence = 0.5 * np.add.reduceat(one + other, layout.starts, axis=-1)
+    return np.asarray(np.sqrt(np.maximum(divergence, 0.0)))
+
+
+def wasserstein(p: FloatArray, q: FloatArray, layout: Layout) -> FloatArray:
+    """Wasserstein distance of order 1 on the options' values, as a share of the scale.
+
+    Parameters and result as in `total_variation`; in [0, 1]. NaN for items without order.
+    """
+    result = np.full((*p.shape[:-1], len(layout.items)), np.nan)
+    for j, (item, columns) in enumerate(zip(layout.items, layout.slices, strict=True)):
+        scale = np.ptp(item.values)
+        if not item.ordered or scale == 0:
+            continue
+        order = np.argsort(item.values, kind="stable")
+        difference = np.cumsum((p - q)[..., columns][..., order], axis=-1)[..., :-1]
+        result[..., j] = np.abs(difference) @ np.diff(item.values[order]) / scale
+    return result
+
+
+def _missing_cells(task: Task, human: Table, simulated: Table) -> dict[int, str]:
+    """Items that can't be compared because one side has no answer at all, in an arm or altogether."""
+    reasons = {}
+    for j, item in enumerate(human.layout.items):
+        people, rows = human.n_answered[:, j], simulated.n_answered[:, j]
+        if not people.any():
+            reasons[j] = f"nobody among the people answered {item.name!r}"
+        elif not rows.any():
+            reasons[j] = f"no simulated answer to {item.name!r}"
+        else:
+            empty = [arm.label for arm, n, s in zip(task.arms, people, rows, strict=True) if n and not s]
+            if empty:
+                reasons[j] = f"no simulated answer to {item.name!r} in arm {', '.join(empty)}"
+    return reasons
+
+
+class _Alignment:
+    """Shared by the three distances."""
+
+    spec: ClassVar[MetricSpec]
+    ordered_only: ClassVar[bool] = False
+
+    @staticmethod
+    def distance(p: FloatArray, q: FloatArray, layout: Layout) -> FloatArray:
+        raise NotImplementedError
+
+    def applicable(self, task: Task) -> str | None:
+        """None, or the reason why this metric says nothing about this task."""
+        if self.ordered_only and not any(item.ordered for item in task.items):
+            return "no item has ordered options"
+        return None
+
+    def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
+        """Bind to two samples."""
+        people, rows = table_by_arm(task, human, cache), table_by_arm(task, simulated, cache)
+        wanted = [j for j, item in enumerate(task.items) if item.ordered or not self.ordered_only]
+        names = [task.items[j].name for j in wanted]
+        name, arms = self.spec.name, task.arms if task.is_experiment else ()
+        keys = [Key(name, headline=True), *(Key(name, item=item) for item in names)]
+        keys += [Key(name, arm=arm.key, floor="pooled") for arm in arms]
+        if arms:
+            keys += [Key(f"{name}_pooled"), *(Key(f"{name}_pooled", item=item) for item in names)]
+        reasons = _missing_cells(task, people, rows)
+        status = {}
+        for key in keys:
+            concerned = [reasons[j] for j in wanted if j in reasons and key.item in ("", task.items[j].name)]
+            if concerned:
+                status[key] = ("not_estimable", "; ".join(concerned))
+        blocked = np.array([key in status for key in keys])
+
+        def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
+            p, q = people.shares(human_weights), rows.shares(simulated_weights)
+            by_arm = self.distance(p, q, people.layout)[:, :, wanted]
+            # An arm that is empty in this half, on either side, is left out of the average.
+            arm_weight = np.where(np.isnan(by_arm), 0.0, people.total(human_weights)[:, :, wanted])
+            by_item = ratio(np.sum(arm_weight * np.nan_to_num(by_arm), axis=1), arm_weight.sum(axis=1))
+            n_item = np.minimum(people.pooled_n_eff(human_weights), rows.pooled_n_eff(simulated_weights))[:, wanted]
+            n_all = n_item.min(axis=1, keepdims=True)
+            value, n_eff = [by_item.mean(axis=1, keepdims=True), by_item], [n_all, n_item]
+            if arms:
+                n_arm = np.minimum(people.n_eff(human_weights), rows.n_eff(simulated_weights))[:, :, wanted]
+                pooled = self.distance(
+                    people.pooled_shares(human_weights), rows.pooled_shares(simulated_weights), people.layout
+                )[:, wanted]
+                value += [by_arm.mean(axis=2), pooled.mean(axis=1, keepdims=True), pooled]
+                n_eff += [n_arm.min(axis=2), n_all, n_item]
+            result = np.concatenate(value, axis=1)
+            result[:, blocked] = np.nan
+            return Values(keys, result, status=status, n_eff=np.concatenate(n_eff, axis=1))
+
+        return Bound(compute)
+
+
+def _spec(name: str, summary: str) -> MetricSpec:
+    return MetricSpec(name, "alignment", summary, "lower", "uniform", unit="distance", range=(0.0, 1.0))
+
+
+class TotalVariation(_Alignment):
+    """Total variation distance per item, per arm and overall."""
+
+    spec = _spec("total_variation", "half the sum of absolute differences of shares")
+    distance = staticmethod(total_variation)
+
+
+class JSDistance(_Alignment):
+    """Jensen-Shannon distance per item, per arm and overall."""
+
+    spec = _spec("js_distance", "Jensen-Shannon distance, base 2")
+    distance = staticmethod(js_distance)
+
+
+class Wasserstein(_Alignment):
+    """Normalised Wasserstein distance per ordered item, per arm and over all ordered items."""
+
+    spec = _spec("wasserstein", "distance between ordered distributions, share of the scale")
+    ordered_only = True
+    distance = staticmethod(wasserstein)

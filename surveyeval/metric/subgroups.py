@@ -1,0 +1,91 @@
+"""Subgroups: are the answers of a group reproduced as well as a second sample of that group would?
+
+Both halves are restricted to the group, so the reference has the group's own size: raw distances are larger for small
+groups even when nothing differs. Arms are pooled within the group, since a group within an arm is small almost always.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveyeval.data.sample import Sample
+from surveyeval.metric._tabulate import Bound, kish, table_by_group
+from surveyeval.metric.alignment import js_distance
+from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.task.task import Task
+
+__all__ = ["GroupJSDistance"]
+
+FloatArray = NDArray[np.float64]
+
+#: Effective respondents that a half must hold for its group to be counted (the size rule for printed cells).
+_SMALLEST_HALF = 15
+
+
+class GroupJSDistance:
+    """Jensen-Shannon distance within each group, mean over items.
+
+    The headline of a subgroup (``group="age_band"``) is the plain mean over its groups that have at least 15 effective
+    people in a half; which groups these are depends on the people alone, so it is the same for every model.
+    """
+
+    spec = MetricSpec(
+        "group_js_distance",
+        "subgroups",
+        "Jensen-Shannon distance within each group, arms pooled, mean over items",
+        "lower",
+        "marginal",
+        unit="distance",
+        range=(0.0, 1.0),
+    )
+
+    def applicable(self, task: Task) -> str | None:
+        """None, or the reason why this metric says nothing about this task."""
+        return None if task.spec.subgroups else "the task declares no subgroups"
+
+    def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
+        """Bind to two samples."""
+        keys: list[Key] = []
+        status: dict[Key, tuple[str, str]] = {}
+        parts = []
+        for subgroup in task.spec.subgroups:
+            people, labels = table_by_group(task, human, None, subgroup, cache)
+            rows, _ = table_by_group(task, human, simulated, subgroup, cache)
+            own = [Key(self.spec.name, group=f"{subgroup}={label}") for label in labels]
+            total = Key(self.spec.name, group=subgroup, headline=True)
+            large = people.n_eff(people.weight)[0].min(axis=1) >= 2 * _SMALLEST_HALF
+            for key, n, s in zip(own, people.n_answered, rows.n_answered, strict=True):
+                if not n.all():
+                    status[key] = ("not_estimable", "an item has no answer from people of this group")
+                elif not s.all():
+                    status[key] = ("not_estimable", "an item has no simulated answer in this group")
+            if not large.any():
+                status[total] = ("too_small", f"no group has {2 * _SMALLEST_HALF} effective people")
+            empty = [label for label, s, big in zip(labels, rows.n_answered, large, strict=True) if big and not s.all()]
+            if empty:
+                status[total] = ("not_estimable", f"an item has no simulated answer in {', '.join(empty)}")
+            keys += [total, *own]
+            parts.append((people, rows, large))
+
+        def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
+            value, n_eff = [], []
+            for people, rows, large in parts:
+                p, q = people.shares(human_weights), rows.shares(simulated_weights)
+                by_group = js_distance(p, q, people.layout).mean(axis=2)
+                overall = by_group[:, large].mean(axis=1) if large.any() else np.full(len(by_group), np.nan)
+                value += [overall[:, None], by_group]
+                sides = ((people, human_weights), (rows, simulated_weights))
+                pooled = [
+                    kish(table.total(w)[:, large].sum(axis=1), table.squares(w)[:, large].sum(axis=1)).min(axis=1)
+                    for table, w in sides
+                ]
+                n_eff += [
+                    np.minimum(*pooled)[:, None],
+                    np.minimum(*(table.n_eff(w).min(axis=2) for table, w in sides)),
+                ]
+            return Values(keys, np.concatenate(value, axis=1), status=status, n_eff=np.concatenate(n_eff, axis=1))
+
+        return Bound(compute)

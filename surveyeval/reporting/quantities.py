@@ -1,0 +1,124 @@
+"""What the card calls each number, in which unit it is printed, and how to read it in one line.
+
+Metrics that are not listed here (plugins) are shown under their own name, with the unit and summary of their spec.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+__all__ = ["AXES", "FLOORS", "Axis", "Quantity", "axis", "floor_label", "quantity"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Label, unit (``distance``, ``share``, ``ratio``, ``slope``, ``count``, ``bits``, ``plain``) and reading help."""
+
+    label: str
+    unit: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of fidelity: its name on cards and the question that it answers."""
+
+    key: str
+    title: str
+    question: str
+
+
+#: In the order of the card.
+AXES = (
+    Axis("alignment", "Alignment", "Are the answers distributed as people's answers are?"),
+    Axis("subgroups", "Subgroups", "Is that so within groups of people, beyond what their size alone explains?"),
+    Axis("heterogeneity", "Heterogeneity", "Do simulated rows differ from each other as people do?"),
+    Axis("coherence", "Belief and action", "Do actions follow from beliefs as often as they do for people?"),
+    Axis("coefficients", "Coefficients", "Would the original regressions come out the same?"),
+    Axis("individual", "Individuals", "Does the model know anything about a person beyond the average?"),
+)
+
+#: Baselines that serve as floors, in plain words.
+FLOORS = {
+    "uniform": "uniform answers",
+    "mode": "modal answer of the pilot",
+    "pooled": "pilot shares, arms ignored",
+    "marginal": "pilot shares within arm",
+    "cell": "demographic cell of the pilot",
+    "chain": "chain of logits on the pilot",
+    "logit": "logit on the profile",
+    "hotdeck": "nearest pilot respondent",
+    "copula": "Gaussian copula of the pilot",
+}
+
+_QUANTITIES = {
+    "total_variation": Quantity("Total variation", "distance", "share of answers that would have to change option"),
+    "js_distance": Quantity("Jensen-Shannon distance", "distance", "0 same distribution, 1 no option in common"),
+    "wasserstein": Quantity("Wasserstein distance", "distance", "how far answers would have to move, as share of the scale"),
+    "unique_patterns": Quantity("Distinct answer patterns", "count", "distinct combinations of the pattern items in a half"),
+    "patterns_ratio": Quantity("Patterns, ratio to people", "ratio", "simulated over human distinct patterns"),
+    "structure_ratio": Quantity("Structure ratio", "ratio", "distinct patterns over those after shuffling answers between rows"),
+    "coverage": Quantity("Coverage", "share", "people whose answer pattern occurs in the other sample"),
+    "novelty": Quantity("Novelty", "share", "rows whose answer pattern no person of the other half has"),
+    "sd_ratio": Quantity("Standard deviation, ratio to people", "ratio", "1 as spread out as people, 0 all the same"),
+    "share_narrow": Quantity("Items narrower than people", "share", "items with less than 0.9 of people's standard deviation"),
+    "stereotyping": Quantity("Stereotyping", "ratio", "differences between groups over those among people; above 1 exaggerates"),
+    "group_determinism": Quantity("Group determinism", "plain", "variance explained by the group, minus the same among people"),
+    "gap": Quantity("Belief-action gap", "share", "rows whose action contradicts their beliefs; the target is people's own gap"),
+    "gap_error": Quantity("Error of the belief-action gap", "share", "difference between simulated and human gap"),
+    "coherence": Quantity("Coherence beyond chance", "ratio", "1 no contradiction, 0 as if actions were shuffled; two-sided"),
+    "undetermined_share": Quantity("Rule undetermined", "share", "rows for which the rule says nothing"),
+    "f1": Quantity("F1 of significant terms", "ratio", "terms significant with the right sign; depends strongly on sample size"),
+    "fpr": Quantity("False positive rate", "share", "terms significant in the simulation only, among terms not significant for people"),
+    "precision": Quantity("Precision of significant terms", "share", "simulated discoveries that people show with the same sign"),
+    "recall": Quantity("Recall of significant terms", "share", "people's significant terms found with the right sign"),
+    "wrong_sign_share": Quantity("Wrong sign", "share", "people's significant terms found with the opposite sign"),
+    "sign_agreement": Quantity("Same sign", "share", "terms significant for people whose sign agrees"),
+    "share_differing": Quantity("Coefficients that differ", "share", "terms more than 1.96 standard errors apart; about 0.05 between human halves"),
+    "exaggeration": Quantity("Exaggeration of coefficients", "slope", "1 as large as people's, above 1 exaggerated, below 1 flattened"),
+    "rmse_se": Quantity("Error in standard errors", "ratio", "root mean squared difference in people's standard errors; about 1.41 between samples"),
+    "joint_log_loss": Quantity("Joint log-loss", "bits", "bits needed to predict a person's answers; lower is better"),
+    "accuracy": Quantity("Accuracy", "share", "expected share of a person's answers that are right"),
+}  # fmt: skip
+
+_BY_KEY = {one.key: one for one in AXES}
+
+
+def axis(key: str) -> Axis:
+    """The axis of that name; a plain one for axes that only plugins know."""
+    return _BY_KEY.get(key) or Axis(key, _plain(key), "")
+
+
+def floor_label(name: str) -> str:
+    """A floor in plain words."""
+    return FLOORS.get(name, _plain(name).lower())
+
+
+def quantity(metric: str, name: str) -> Quantity:
+    """How to print one value of a metric."""
+    if name in _QUANTITIES:
+        return _QUANTITIES[name]
+    known = _QUANTITIES.get(metric)
+    unit, summary = (known.unit, known.help) if known else _spec(metric)
+    own = name in ("", metric)
+    label = known.label if known and own else _plain(metric if own else name)
+    return Quantity(label, unit, summary if own else "")
+
+
+@lru_cache(maxsize=256)
+def _spec(metric: str) -> tuple[str, str]:
+    """Unit and summary that a metric of a plugin declares; nothing when the plugin is gone."""
+    from surveyeval.errors import SurveyevalError
+    from surveyeval.plugins import registry
+
+    try:
+        spec = registry().find("metric", metric).load()().spec
+        return str(spec.unit or "plain"), str(spec.summary)
+    except (SurveyevalError, AttributeError, ImportError, TypeError):
+        return "plain", ""
+
+
+def _plain(name: str) -> str:
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
