@@ -10,6 +10,13 @@ _METRICS = {
     "total_variation": ("alignment", "alignment:TotalVariation", "half the sum of absolute differences of shares"),
     "js_distance": ("alignment", "alignment:JSDistance", "Jensen-Shannon distance, base 2"),
     "wasserstein": ("alignment", "alignment:Wasserstein", "distance between ordered distributions, share of the scale"),
+    "group_js_distance": ("subgroups", "subgroups:GroupJSDistance", "Jensen-Shannon distance within each group, arms pooled, mean over items"),
+    "unique_patterns": ("heterogeneity", "heterogeneity:UniquePatterns", "distinct patterns of answers at the size of the smaller half"),
+    "structure_ratio": ("heterogeneity", "heterogeneity:StructureRatio", "distinct patterns over distinct patterns with items shuffled"),
+    "coverage": ("heterogeneity", "heterogeneity:Coverage", "share of people whose pattern the simulated half holds"),
+    "novelty": ("heterogeneity", "heterogeneity:Novelty", "share of simulated respondents with a pattern not seen among people"),
+    "simpson": ("heterogeneity", "heterogeneity:Simpson", "probability that two respondents have different patterns"),
+    "pilot_copies": ("heterogeneity", "heterogeneity:PilotCopies", "share of respondents who repeat a pilot respondent exactly"),
 }
 
 

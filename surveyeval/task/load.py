@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from pathlib import Path
 
 from surveyeval.errors import ConfigError, did_you_mean
 from surveyeval.task.catalogue import find_task
@@ -14,29 +16,40 @@ from surveyeval.task.task import Task
 __all__ = ["load_task"]
 
 
-def load_task(name_or_path: str, *, profile_set: str | None = None) -> Task:
+def load_task(
+    name_or_path: str | Path, *, profile_set: str | None = None, extra: Mapping[str, Path] | None = None
+) -> Task:
     """Load and check a task.
 
     Parameters
     ----------
-    name_or_path : str
-        Name of a shipped or registered task, or path of a task file or its folder.
+    name_or_path : str or Path
+        Name of a shipped or registered task, or path of a task file or of its folder.
     profile_set : str, optional
-        Default: the task's first.
+        One of the task's profile sets; default: the first.
+    extra : mapping, optional
+        Further tasks by name: a folder or file each.
 
     Raises
     ------
     ConfigError
         With every problem of the file at once, each with line, column and field.
+
+    Examples
+    --------
+    >>> load_task("anes96").items[-1].labels
+    ('Bill Clinton', 'Bob Dole')
     """
-    path = find_task(name_or_path)
+    path = find_task(name_or_path, extra)
     document = load_document(path)
     spec, problems = check_document(document)
     if problems or spec is None:
         raise ConfigError(problems=problems)
     sets = list(spec.profile_sets) or ["default"]
     if profile_set is not None and profile_set not in sets:
-        raise ConfigError(f"task {spec.name!r} has no profile set {profile_set!r}",
-                          hint=did_you_mean(profile_set, sets) or f"profile sets: {', '.join(sets)}")
-    canonical = json.dumps(document.value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return Task(spec, path.parent, str(path), hashlib.sha256(canonical.encode()).hexdigest(), profile_set or sets[0], document.text)
+        hint = did_you_mean(profile_set, sets) or f"profile sets: {', '.join(sets)}"
+        raise ConfigError(f"task {spec.name!r} has no profile set {profile_set!r}", file=str(path), hint=hint)
+    # Keys are not sorted: the order of options, arms and items is part of what a task is.
+    canonical = json.dumps(document.value, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return Task(spec, path.parent, str(path), digest, profile_set or sets[0], document.text)
