@@ -29,7 +29,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 demo: $(VENV)/.installed
-	$(BIN)/surveyeval run --task anes96 --model smollm2=embedded:smollm2 --model baseline:cell --model baseline:marginal \
+	$(BIN)/surveyeval run --task anes96 --model 'smollm2=embedded:smollm2?dtype=bfloat16' --model baseline:cell --model baseline:marginal \
 		--limit 250 --output $(DEMO)
 
 test: $(VENV)/.installed-dev

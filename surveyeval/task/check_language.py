@@ -68,9 +68,9 @@ class _Checker:
         listed = [set(map(str, one)) for one in mapping(self.value, "profile_sets").values() if isinstance(one, list)]
         always_shown = set.intersection(*listed) if listed else set()
         for _, item in entries(self.value, "items"):
-            name = item.get("name") if isinstance(item, dict) else None
-            if isinstance(name, str):
-                self._declare(name, _item_type(item, given=name in always_shown))
+            item_name = item.get("name") if isinstance(item, dict) else None
+            if isinstance(item_name, str):
+                self._declare(item_name, _item_type(item, given=item_name in always_shown))
         levels = mapping(self.value, "arms", "levels")
         arms = tuple((code, code) for code in levels) or (("all", "all"),)
         self._declare("arm", ColumnType("code", arms, "arm"))
@@ -262,6 +262,7 @@ class _Checker:
             self._template(("arms", "levels", code, "vignette"), mapping({"l": level}, "l").get("vignette"), everything)
         for number, item in entries(value, "items"):
             self._template(("items", number, "question"), mapping({"i": item}, "i").get("question"), everything)
+            self._template(("items", number, "text"), mapping({"i": item}, "i").get("text"), {"value"})
 
     def _template(self, route: Route, text: Any, known: set[str]) -> None:
         from surveyeval.task.render import _check
@@ -330,8 +331,12 @@ def _field_route(task: Task, field: str) -> Route:
     """The route of a field as `render` names it."""
     section, _, rest = field.partition(".")
     if section == "items":
-        name = rest.removesuffix(".question")
-        return ("items", [item.name for item in task.spec.items].index(name), "question")
+        name, _, part = rest.partition(".")
+        return ("items", [item.name for item in task.spec.items].index(name), part)
+    if section == "profile":
+        names = [item.name for item in task.spec.items]
+        name = rest.removesuffix(".text")
+        return ("items", names.index(name), "text") if name in names else ("profile", name, "text")
     if section == "arms":
         return ("arms", "levels", rest.removeprefix("levels.").removesuffix(".vignette"), "vignette")
     return (section, *rest.split("."))

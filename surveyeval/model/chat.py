@@ -1,0 +1,82 @@
+"""From messages to the exact text a model reads.
+
+With a chat template, the tokenizer's own. A template without a system role (Gemma's) gets the system text before the
+first user turn. A tokenizer without a template gets a plain form: turns separated by blank lines, each question followed
+by ``Answer:``, each answer by a blank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from surveyeval.task.interview import Message
+
+__all__ = ["Chat"]
+
+
+class Chat:
+    """Renders messages for one tokenizer.
+
+    Parameters
+    ----------
+    tokenizer : transformers tokenizer
+    plain : bool
+        Use the plain form even if there is a template.
+    """
+
+    def __init__(self, tokenizer: Any, *, plain: bool = False) -> None:
+        self.tokenizer = tokenizer
+        self.plain = plain or not getattr(tokenizer, "chat_template", None)
+        self.system_role = True
+        self.injected = ""
+        if not self.plain:
+            self.system_role = self._takes_system()
+            self.injected = self._injected()
+
+    @property
+    def answer_prefix(self) -> str:
+        """What stands between the prompt and the text of an answer."""
+        return " " if self.plain else ""
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """Text up to the place where the answer begins."""
+        if self.plain:
+            return self._plain(messages)
+        return self._template(messages if self.system_role else _merged(messages))
+
+    def _template(self, messages: Sequence[Message]) -> str:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        text: str = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return text
+
+    def _plain(self, messages: Sequence[Message]) -> str:
+        parts = []
+        for message in messages:
+            parts.append(f" {message.content}\n\n" if message.role == "assistant" else
+                         f"{message.content}\n\n" if message.role == "system" else f"{message.content}\nAnswer:")
+        return "".join(parts)
+
+    def _takes_system(self) -> bool:
+        try:
+            text = self._template([Message("system", "s-marker"), Message("user", "u-marker")])
+        except Exception:  # templates raise whatever their author chose
+            return False
+        return "s-marker" in text
+
+    def _injected(self) -> str:
+        """What the template adds by itself when no system turn is given, beyond what it adds around turns."""
+        alone = self._template([Message("user", "u-marker")])
+        if not self.system_role:
+            return ""
+        empty = self._template([Message("system", "s-marker"), Message("user", "u-marker")])
+        head, given = alone.split("u-marker")[0], empty.split("u-marker")[0]
+        before = given.split("s-marker")[0]
+        return head[len(before) :].strip() if head.startswith(before) and len(head) > len(before) else ""
+
+
+def _merged(messages: Sequence[Message]) -> list[Message]:
+    if not messages or messages[0].role != "system":
+        return list(messages)
+    system, first, *rest = messages
+    return [Message("user", f"{system.content}\n\n{first.content}"), *rest]

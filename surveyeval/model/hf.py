@@ -1,0 +1,316 @@
+"""Causal language models through transformers: ``hf:NAME_OR_PATH``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from surveyeval.errors import MissingExtraError, ModelError
+from surveyeval.model.chat import Chat
+from surveyeval.model.protocol import Capabilities, Fingerprint, OptionScores, Request
+from surveyeval.model.scoring import Tokens, disjoint, option_tokens
+from surveyeval.task.interview import Message
+
+__all__ = ["HFModel", "HFOptions", "cache_folder", "content_hash", "require_torch"]
+
+
+class HFOptions(BaseModel):
+    """Options of models that run through transformers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU if there is one")
+    block: int = Field(32, ge=1, description="interviews answered together; part of the run's identity")
+    terminator: Literal["none", "end"] = Field("none", description="end: an option counts only with the turn's end after it")
+    template: Literal["auto", "plain"] = Field("auto", description="plain: no chat template")
+    revision: str | None = Field(None, description="commit of a hub model")
+
+
+def require_torch() -> Any:
+    """Import torch, or say how to install it."""
+    try:
+        import torch
+        import transformers  # noqa: F401 - only to know that it is there
+    except ImportError as error:
+        raise MissingExtraError(f"language models need torch and transformers: {error}",
+                                hint='pip install "surveyeval-harness[hf]" (README: a CPU build of torch)') from error
+    return torch
+
+
+def cache_folder() -> Path:
+    """The user's cache: SURVEYEVAL_CACHE, or a folder in the home directory."""
+    named = os.environ.get("SURVEYEVAL_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "surveyeval"
+
+
+def content_hash(folder: Path) -> str:
+    """sha256 over the files of a model folder, memoised by path, size and time of change."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in (".safetensors", ".bin", ".json", ".gguf", ".model", ".jinja", ".txt"))
+    stamps = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    memo_path = cache_folder() / "hashes.json"
+    key = hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
+    try:
+        memo: dict[str, str] = json.loads(memo_path.read_text())
+    except (OSError, ValueError):
+        memo = {}
+    if key not in memo:
+        digest = hashlib.sha256()
+        for path in files:
+            digest.update(path.name.encode())
+            with path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        memo[key] = digest.hexdigest()
+        try:
+            memo_path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = memo_path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(memo))
+            temporary.replace(memo_path)
+        except OSError:
+            pass  # a memo that cannot be kept costs time only
+    return memo[key]
+
+
+class _Session:
+    """The KV cache of one block of interviews: what each row has read so far."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self.keys = keys
+        self.read: list[Tokens] = [() for _ in keys]
+        self.cache: Any = None
+        self.mask: Any = None
+
+
+class HFModel:
+    """A causal language model from a hub name or a folder."""
+
+    capabilities = Capabilities(log_prob=True)
+
+    def __init__(self, reference: str, options: HFOptions | None = None) -> None:
+        self.reference = reference
+        self.options = options or HFOptions()
+        self.notes: list[str] = []
+        self._model: Any = None
+        self._tokenizer: Any = None
+        self._chat: Chat | None = None
+        self._session: _Session | None = None
+
+    # ---- what it is --------------------------------------------------------------------------------------------
+
+    @property
+    def block_size(self) -> int:
+        """Interviews answered together."""
+        return self.options.block
+
+    def _folder(self) -> Path:
+        """The folder with weights; a hub name is resolved through the local hub cache or downloaded."""
+        path = Path(self.reference)
+        if path.is_dir():
+            return path
+        require_torch()
+        from huggingface_hub import snapshot_download
+
+        try:
+            return Path(snapshot_download(self.reference, revision=self.options.revision,
+                                          allow_patterns=["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt"]))
+        except Exception as error:
+            raise ModelError(f"model {self.reference!r} is no folder and cannot be fetched: {error}",
+                             hint="give the folder of a saved model, or a hub name while online") from error
+
+    def _device_and_dtype(self) -> tuple[str, str]:
+        torch = require_torch()
+        device = self.options.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        dtype = self.options.dtype
+        if dtype == "auto":
+            dtype = "bfloat16" if device == "cuda" else "float32"
+        return device, dtype
+
+    def fingerprint(self) -> Fingerprint:
+        """Hash of weights, tokenizer, template, dtype, options and versions."""
+        import transformers
+
+        torch = require_torch()
+        device, dtype = self._device_and_dtype()
+        details = {
+            "name": Path(self.reference).name if Path(self.reference).is_dir() else self.reference,
+            "weights": self._weights_hash(), "dtype": dtype, "device": device, "block": self.options.block,
+            "terminator": self.options.terminator, "template": self.options.template,
+            "torch": torch.__version__, "transformers": transformers.__version__,
+        }  # fmt: skip
+        value = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()
+        return Fingerprint("content", value, details)
+
+    def _weights_hash(self) -> str:
+        return content_hash(self._folder())
+
+    def banners(self) -> Sequence[str]:
+        """None for an untouched model."""
+        return ()
+
+    # ---- loading -------------------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        """Load weights and tokenizer. Code that comes with a model is never run."""
+        if self._model is not None:
+            return
+        torch = require_torch()
+        device, dtype = self._device_and_dtype()
+        try:
+            self._model, self._tokenizer = self._load(getattr(torch, dtype))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"model {self.reference!r} does not load: {error}") from error
+        self._model.to(device).eval()
+        self._chat = Chat(self._tokenizer, plain=self.options.template == "plain")
+
+    def _load(self, dtype: Any) -> tuple[Any, Any]:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        folder = self._folder()
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _ready(self) -> Chat:
+        if self._chat is None:
+            self.load()
+        assert self._chat is not None
+        return self._chat
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The exact text that the model reads."""
+        return self._ready().render(messages)
+
+    # ---- scoring -------------------------------------------------------------------------------------------------
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=self._ready().plain)["input_ids"]
+        return ids
+
+    def _prepare(self, request: Request) -> tuple[Tokens, list[Tokens]]:
+        chat = self._ready()
+        if chat.injected and request.messages[0].role != "system":
+            self._note(f"the chat template adds a text of its own where there is no system turn: {chat.injected!r}")
+        answers = [chat.answer_prefix + option for option in request.options]
+        prompt, options = option_tokens(self._encode, chat.render(request.messages), answers)
+        if self.options.terminator == "end":
+            end = self._tokenizer.eos_token_id
+            options = [(*tokens, end) for tokens in options]
+        limit = getattr(self._model.config, "max_position_embeddings", None) or getattr(self._model.config, "n_positions", None)
+        length = len(prompt) + max(map(len, options))
+        if limit is not None and length > limit:
+            raise ModelError(f"the interview has {length} tokens, the model reads {limit}", hint="shorten the task, or use another model")
+        return prompt, options
+
+    def score(self, requests: Sequence[Request]) -> list[OptionScores]:
+        """Score a block; interviews that grow are continued from their cache."""
+        if not requests:
+            return []
+        prepared = [self._prepare(request) for request in requests]
+        first = self._next_log_probs(tuple(request.interview for request in requests), [prompt for prompt, _ in prepared])
+        return [self._finish(prompt, options, row) for (prompt, options), row in zip(prepared, first, strict=True)]
+
+    def _finish(self, prompt: Tokens, options: list[Tokens], first: Any) -> OptionScores:
+        """Log-probabilities of all options from the distribution of their first token; longer options need more passes."""
+        inner = sorted({option[:size] for option in options for size in range(1, len(option))})
+        after: dict[Tokens, Any] = {(): first}
+        for start in range(0, len(inner), self.options.block):
+            chunk = inner[start : start + self.options.block]
+            for prefix, row in zip(chunk, self._fresh([prompt + prefix for prefix in chunk]), strict=True):
+                after[prefix] = row
+        begins = [sum(float(after[option[:size]][option[size]]) for size in range(len(option))) for option in options]
+        return OptionScores(disjoint(begins, options))
+
+    def _next_log_probs(self, keys: tuple[str, ...], prompts: list[Tokens]) -> Any:
+        session = self._session
+        grows = session is not None and session.keys == keys and all(
+            len(new) > len(old) and new[: len(old)] == old for old, new in zip(session.read, prompts, strict=True)
+        )
+        if not grows:
+            if session is not None and session.keys == keys:
+                self._note("the chat template does not only append: interviews are read anew for every item")
+            session = _Session(keys)
+        assert session is not None
+        self._session = session
+        return self._extend(session, prompts)
+
+    def _extend(self, session: _Session, prompts: list[Tokens]) -> Any:
+        """Read what is new in each row. New tokens are padded on the left, so that every row ends in the last column."""
+        torch = require_torch()
+        device = self._model.device
+        new = [prompt[len(old) :] for prompt, old in zip(prompts, session.read, strict=True)]
+        width = max(map(len, new))
+        rows = len(new)
+        ids = torch.zeros((rows, width), dtype=torch.long)
+        mask = torch.zeros((rows, width), dtype=torch.long)
+        for row, tokens in enumerate(new):
+            ids[row, width - len(tokens) :] = torch.tensor(tokens)
+            mask[row, width - len(tokens) :] = 1
+        before = session.mask if session.mask is not None else torch.zeros((rows, 0), dtype=torch.long)
+        whole = torch.cat([before, mask], dim=1)
+        positions = (whole.cumsum(dim=1) - 1).clamp(min=0)[:, -width:]
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=ids.to(device), attention_mask=whole.to(device), position_ids=positions.to(device),
+                past_key_values=session.cache, use_cache=True, logits_to_keep=1,
+            )  # fmt: skip
+        session.cache, session.mask, session.read = output.past_key_values, whole, list(prompts)
+        return torch.log_softmax(output.logits[:, -1].double(), dim=-1).cpu().numpy()
+
+    def _fresh(self, prompts: list[Tokens]) -> Any:
+        return self._extend(_Session(tuple(str(number) for number in range(len(prompts)))), prompts)
+
+    def score_paths(self, paths: Sequence[Sequence[Request]]) -> list[list[OptionScores]]:
+        """Teacher-forced scores: one pass over each interview where all its options are single tokens."""
+        results: list[list[OptionScores]] = [[] for _ in paths]
+        prepared = [[self._prepare(request) for request in path] for path in paths]
+        simple = [index for index, steps in enumerate(prepared) if _one_pass(steps)]
+        for start in range(0, len(simple), 8):
+            chunk = simple[start : start + 8]
+            for index, rows in zip(chunk, self._forced([prepared[index] for index in chunk]), strict=True):
+                results[index] = [OptionScores(np.array([row[option[0]] for option in options]))
+                                  for row, (_, options) in zip(rows, prepared[index], strict=True)]  # fmt: skip
+        for index in sorted(set(range(len(paths))) - set(simple)):
+            self._session = None
+            results[index] = [self.score([request])[0] for request in paths[index]]
+        self._session = None
+        return results
+
+    def _forced(self, batch: list[list[tuple[Tokens, list[Tokens]]]]) -> list[list[Any]]:
+        torch = require_torch()
+        device = self._model.device
+        longest = [steps[-1][0] for steps in batch]
+        width = max(map(len, longest))
+        ids = torch.zeros((len(batch), width), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, tokens in enumerate(longest):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        wanted = [[len(prompt) - 1 for prompt, _ in steps] for steps in batch]
+        kept = sorted({place for places in wanted for place in places})
+        with torch.inference_mode():
+            logits = self._model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False,
+                                 logits_to_keep=torch.tensor(kept, device=device)).logits
+            scores = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
+        column = {place: number for number, place in enumerate(kept)}
+        return [[scores[row, column[place]] for place in places] for row, places in enumerate(wanted)]
+
+    def release(self, interviews: Sequence[str]) -> None:
+        """Drop the cache of these interviews."""
+        if self._session is not None and set(self._session.keys) & set(interviews):
+            self._session = None
+
+
+def _one_pass(steps: Sequence[tuple[Tokens, list[Tokens]]]) -> bool:
+    last = steps[-1][0] if steps else ()
+    return bool(steps) and all(last[: len(prompt)] == prompt and all(len(o) == 1 for o in options) for prompt, options in steps)
