@@ -147,12 +147,12 @@ def run(
         finished.append(
             simulate(experiment, one, Path(output), config=config, command=command, again=again, progress=progress)
         )
-    pending = [one for one in finished if not one.scored]
+    pending = [done for done in finished if not done.scored]
     if pending:
         score_runs(experiment, pending, metrics(), progress)
     result = Runs(tuple(finished), report(finished))
-    for one in pending:
-        for line in run_finished(one):
+    for fresh in pending:
+        for line in run_finished(fresh):
             progress.note(line)
     return result
 

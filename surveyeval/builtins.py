@@ -17,6 +17,19 @@ _METRICS = {
     "novelty": ("heterogeneity", "heterogeneity:Novelty", "share of simulated respondents with a pattern not seen among people"),
     "simpson": ("heterogeneity", "heterogeneity:Simpson", "probability that two respondents have different patterns"),
     "pilot_copies": ("heterogeneity", "heterogeneity:PilotCopies", "share of respondents who repeat a pilot respondent exactly"),
+    "stereotyping": ("stereotyping", "stereotyping:Stereotyping", "spread of group means over people"s, freed of sampling noise"),
+    "group_determinism": ("stereotyping", "stereotyping:GroupDeterminism", "share of variance explained by the group, freed of sampling noise"),
+    "gap": ("coherence", "coherence:Gap", "share whose action contradicts their beliefs"),
+    "undetermined_share": ("coherence", "coherence:UndeterminedShare", "share about whom the rule says nothing"),
+    "coherence": ("coherence", "coherence:Coherence", "gap corrected for chance, 1 without contradictions, 0 as if by chance"),
+    "sign_f1": ("coefficients", "coefficients:SignF1", "F1 of significant signs"),
+    "sign_fpr": ("coefficients", "coefficients:SignFPR", "significant in the simulation but not among people"),
+    "sign_agreement": ("coefficients", "coefficients:SignAgreement", "same sign, among terms significant among people"),
+    "share_differing": ("coefficients", "coefficients:ShareDiffering", "coefficients that differ at the 5% level"),
+    "exaggeration": ("coefficients", "coefficients:Exaggeration", "slope of simulated on human coefficients"),
+    "rmse_se": ("coefficients", "coefficients:RmseSe", "distance of coefficients in standard errors"),
+    "joint_log_loss": ("individual", "individual:JointLogLoss", "bits per respondent for all answers, each given the earlier ones"),
+    "log_loss": ("individual", "individual:LogLoss", "bits per answer, given the earlier ones"),
 }
 
 

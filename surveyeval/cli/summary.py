@@ -43,15 +43,14 @@ def print_summary(result: Runs) -> None:
     head = table[table["headline"].astype(bool)]
     models = [run.model for run in result]
     rows = []
-    keys = head[["axis", "metric", "name", "block", "rule", "group"]].drop_duplicates()
-    for key in keys.itertuples(index=False):
-        part = head[(head[list(key._fields)] == list(key)).all(axis=1)]
-        label = " ".join(word for word in (key.name, key.block or key.rule or key.group) if word)
+    for _, part in head.groupby(["axis", "metric", "name", "block", "rule", "group"], sort=False):
+        key = part.iloc[0]
+        label = " ".join(str(word) for word in (key["name"], key["block"] or key["rule"] or key["group"]) if word)
 
         def pick(quantity: str, model: str, part: pd.DataFrame = part) -> pd.DataFrame:
             return part[(part["quantity"] == quantity) & (part["model"] == model)]
 
-        individual = key.axis == "individual"
+        individual = key["axis"] == "individual"
         quantity = "estimate" if individual else "matched"
         floor = part[(part["quantity"] == "floor") & part["floor_name"].eq(part["model"].str.removeprefix("baseline:"))]
         reference = "none available" if individual else _cell(part[part["quantity"] == "reference"])

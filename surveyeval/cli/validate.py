@@ -43,7 +43,7 @@ def _validate(name: str) -> None:
     from surveyeval.task.load import load_task
 
     task = load_task(name)
-    for profile_set in list(task.spec.profile_sets) or [None]:
+    for profile_set in [*task.spec.profile_sets] or ["default"]:
         people = load_human(load_task(name, profile_set=profile_set))
     arms = f", {len(task.arms)} arms" if task.is_experiment else ""
     click.echo(clean(f"{task.name} {task.version}: ok, {people.sample.n} people, {len(task.all_items)} items{arms}"))

@@ -15,7 +15,21 @@ QUANTITIES = ("matched", "reference", "floor", "estimate", "excess", "recovered"
 
 _TEXT = ("task", "version", "model", "quantity", "comparison", "metric", "axis", "name", "item", "group", "arm", "regression",
          "term", "rule", "block", "interval_method", "estimand", "direction", "floor_name", "status", "reason", "family", "flags")  # fmt: skip
-_NUMBERS = ("value", "low", "high", "level", "n_human", "n_simulated", "n_eff", "half", "draws", "sd_draws", "target", "p", "p_adjusted")
+_NUMBERS = (
+    "value",
+    "low",
+    "high",
+    "level",
+    "n_human",
+    "n_simulated",
+    "n_eff",
+    "half",
+    "draws",
+    "sd_draws",
+    "target",
+    "p",
+    "p_adjusted",
+)
 
 COLUMNS = ("task", "version", "model", "quantity", "comparison", "metric", "axis", "name", "item", "group", "arm", "regression",
            "term", "rule", "block", "value", "low", "high", "level", "interval_method", "n_human", "n_simulated", "n_eff",
@@ -37,7 +51,7 @@ def make_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain data for JSON; NaN and infinities are None."""
     return [
-        {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
+        {str(name): None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
         for row in table.to_dict("records")
     ]
 

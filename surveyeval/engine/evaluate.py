@@ -156,7 +156,9 @@ class _Evaluation:
     ) -> dict[tuple[int, str, int], _Track]:
         tracks: dict[tuple[int, str, int], _Track] = {}
         total = max((self.splits[id(metric)] for metric in metrics), default=0)
-        fixed = [(name, number, sample) for name, draws in self.simulated.items() for number, sample in enumerate(draws)]
+        fixed = [
+            (name, number, sample) for name, draws in self.simulated.items() for number, sample in enumerate(draws)
+        ]
         fixed.append((REFERENCE, 0, self.human))
         bound = {
             (id(metric), name, number): metric.compare(self.task, self.human, sample, self.pilot, self.cache)
@@ -193,7 +195,9 @@ class _Evaluation:
         answers = self.floors[name].answer(Interviews(self.task, people, uniforms))
         return people.with_answers(answers.answers, states=answers.states)
 
-    def _population_rows(self, metric: Metric, tracks: Mapping[tuple[int, str, int], _Track]) -> Iterator[dict[str, Any]]:
+    def _population_rows(
+        self, metric: Metric, tracks: Mapping[tuple[int, str, int], _Track]
+    ) -> Iterator[dict[str, Any]]:
         spec, mine = metric.spec, id(metric)
         reference = tracks[mine, REFERENCE, 0]
         floors = {name: tracks[mine, f"floor baseline:{name}", 0] for name in FLOORS}
@@ -210,8 +214,18 @@ class _Evaluation:
             for q, key in enumerate(reference.keys):
                 size = self._size(key, reference, q)
                 yield from self._model_rows(spec, key, q, model, drawn, reference, floors, size)
-                estimate = self._row(spec, key, "estimate", model, value=full[q], half=np.nan, n_human=self.human.n,
-                                     n_simulated=self.human.n, draws=len(draws), estimand="value in the full test sample")
+                estimate = self._row(
+                    spec,
+                    key,
+                    "estimate",
+                    model,
+                    value=full[q],
+                    half=np.nan,
+                    n_human=self.human.n,
+                    n_simulated=self.human.n,
+                    draws=len(draws),
+                    estimand="value in the full test sample",
+                )
                 yield {**estimate, "headline": False}
 
     def _full(self, metric: Metric, draws: Sequence[Sample]) -> FloatArray:
@@ -237,18 +251,33 @@ class _Evaluation:
             matched["sd_draws"] = float(np.std([track.value[0, q] for track in drawn], ddof=1))
         yield matched
         floor = floors[key.floor or spec.floor]
-        common = {"floor_name": key.floor or spec.floor, "draws": len(drawn), "n_eff": matched["n_eff"], "half": matched["half"]}
-        losses = {"floor": floor.loss[:, q], "reference": reference.loss[:, q], "model": mean.loss[:, q], "cell": floors["cell"].loss[:, q]}
+        common = {
+            "floor_name": key.floor or spec.floor,
+            "draws": len(drawn),
+            "n_eff": matched["n_eff"],
+            "half": matched["half"],
+        }
+        losses = {
+            "floor": floor.loss[:, q],
+            "reference": reference.loss[:, q],
+            "model": mean.loss[:, q],
+            "cell": floors["cell"].loss[:, q],
+        }
         bad = matched["status"] not in ("ok",)
         for quantity, one, other in (("excess", "model", "reference"), ("gain_over_cell", "cell", "model")):
             if bad:
-                yield {**self._row(spec, key, quantity, model, status=matched["status"], reason=matched["reason"]), **common}
+                yield {
+                    **self._row(spec, key, quantity, model, status=matched["status"], reason=matched["reason"]),
+                    **common,
+                }
                 continue
             yield {**self._interval_row(spec, key, quantity, model, losses[one] - losses[other]), **common}
         if spec.recoverable and spec.interval == "jackknife":
             yield {**self._recovered(spec, key, model, losses, matched, size), **common}
 
-    def _interval_row(self, spec: MetricSpec, key: Key, quantity: str, model: str, series: FloatArray) -> dict[str, Any]:
+    def _interval_row(
+        self, spec: MetricSpec, key: Key, quantity: str, model: str, series: FloatArray
+    ) -> dict[str, Any]:
         if not np.isfinite(series[0]):
             return self._row(spec, key, quantity, model, status="not_estimable", reason="undefined in these halves")
         estimand = {
@@ -269,7 +298,9 @@ class _Evaluation:
         if matched["status"] != "ok":
             return self._row(spec, key, "recovered", model, status=matched["status"], reason=matched["reason"])
         if "grey" in size[2]:
-            return self._row(spec, key, "recovered", model, status="too_small", reason=size[1] or "fewer than 30 in a half")
+            return self._row(
+                spec, key, "recovered", model, status="too_small", reason=size[1] or "fewer than 30 in a half"
+            )
         span = losses["floor"] - losses["reference"]
         if not np.isfinite(span).all() or not np.isfinite(losses["model"]).all():
             return self._row(spec, key, "recovered", model, status="not_estimable", reason="undefined in some halves")
@@ -291,7 +322,11 @@ class _Evaluation:
         n = float(reference.n_eff[q])
         if n < SKIPPED:
             return "too_small", f"{n:.0f} effective respondents in a half, {SKIPPED} are needed", ()
-        return ("ok", f"{n:.0f} effective respondents in a half, {GREY} are needed for more", ("grey",)) if n < GREY else ("ok", "", ())
+        return (
+            ("ok", f"{n:.0f} effective respondents in a half, {GREY} are needed for more", ("grey",))
+            if n < GREY
+            else ("ok", "", ())
+        )
 
     def _summary(
         self, spec: MetricSpec, key: Key, quantity: str, model: str, track: _Track, q: int,
@@ -306,11 +341,26 @@ class _Evaluation:
         if status == "ok" and not np.isfinite(series[0]):
             status, reason = "not_estimable", "undefined in these halves"
         flags = tuple(dict.fromkeys((*flags, *track.flags.get(key, ()))))
-        common = {"n_human": half, "n_simulated": half, "n_eff": n_eff, "half": half, "draws": 1, "flags": " ".join(flags)}
+        common = {
+            "n_human": half,
+            "n_simulated": half,
+            "n_eff": n_eff,
+            "half": half,
+            "draws": 1,
+            "flags": " ".join(flags),
+        }
         if status != "ok":
             return self._row(spec, key, quantity, model, status=status, reason=reason, **common)
-        row = self._row(spec, key, quantity, model, value=float(series[0]), reason=reason,
-                        estimand=f"expected value between {half} people and {half} stand-ins", **common)
+        row = self._row(
+            spec,
+            key,
+            quantity,
+            model,
+            value=float(series[0]),
+            reason=reason,
+            estimand=f"expected value between {half} people and {half} stand-ins",
+            **common,
+        )
         if spec.interval == "jackknife" and np.isfinite(series).all():
             low, high = jackknife_interval(series[0], series[1:], LEVEL)
             low_end, high_end = spec.range
@@ -329,13 +379,18 @@ class _Evaluation:
 
     def _individual_rows(self, metric: Metric) -> Iterator[dict[str, Any]]:
         spec = metric.spec
-        kept = np.vstack([np.ones(self.human.n), *((self.group != g).astype(float) for g in range(self.group.max() + 1))])
+        kept = np.vstack(
+            [np.ones(self.human.n), *((self.group != g).astype(float) for g in range(self.group.max() + 1))]
+        )
         floors = {name: self._individual(metric, [self._scored(name)], kept) for name in FLOORS if name != "mode"}
         named = floors[spec.floor]
         for q, key in enumerate(named.keys):
             yield self._row(spec, key, "reference", REFERENCE, status="not_applicable", reason="none available")
             for name, values in floors.items():
-                yield {**self._individual_row(spec, key, "floor", f"baseline:{name}", values, q), "floor_name": spec.floor}
+                yield {
+                    **self._individual_row(spec, key, "floor", f"baseline:{name}", values, q),
+                    "floor_name": spec.floor,
+                }
         for model, draws in self.simulated.items():
             values = self._individual(metric, draws[:1], kept)
             for q, key in enumerate(named.keys):
@@ -360,11 +415,16 @@ class _Evaluation:
         comparison = metric.compare(self.task, self.human, sample, self.pilot, self.cache)
         return comparison.values(kept * self.human.weight, kept * sample.weight, self.seed)
 
-    def _individual_row(self, spec: MetricSpec, key: Key, quantity: str, model: str, values: Values, q: int) -> dict[str, Any]:
+    def _individual_row(
+        self, spec: MetricSpec, key: Key, quantity: str, model: str, values: Values, q: int
+    ) -> dict[str, Any]:
         series = values.value[:, q]
         status, reason = values.status.get(key, ("ok", ""))
         if status == "ok" and not np.isfinite(series[0]):
-            status, reason = "not_estimable", "a person's answer has probability 0" if np.isinf(series[0]) else "undefined"
+            status, reason = (
+                "not_estimable",
+                "a person's answer has probability 0" if np.isinf(series[0]) else "undefined",
+            )
         if status != "ok":
             return self._row(spec, key, quantity, model, status=status, reason=reason)
         low, high = jackknife_interval(series[0], series[1:], LEVEL)

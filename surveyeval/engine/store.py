@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -231,13 +231,19 @@ def samples(task: Task, people: Sample, draws: int, frame: pd.DataFrame) -> list
                     columns[kind][item.name] = values
             if part["probabilities"].notna().any():
                 columns["probabilities"][item.name] = _matrix(part["probabilities"], rows, people.n, item.k)
-        simulated = people.without_answers().with_answers(**columns)
+        simulated = people.without_answers().with_answers(
+            columns["answers"],
+            states=columns["states"],
+            probabilities=columns["probabilities"],
+            log_prob=columns["log_prob"],
+            mass=columns["mass"],
+        )
         paired = bool(frame["paired"].all())
         result.append(simulated if paired else _unpaired(simulated))
     return result
 
 
-def _matrix(column: Sequence[Any], rows: NDArray[np.int64], n: int, k: int) -> NDArray[np.float64]:
+def _matrix(column: Any, rows: NDArray[np.int64], n: int, k: int) -> NDArray[np.float64]:
     matrix = np.full((n, k), np.nan)
     for row, values in zip(rows, column, strict=True):
         if values is not None:

@@ -227,7 +227,9 @@ class PilotCopies(_PatternMetric):
     People repeat each other too: read it beside the same share among the test people (the reference).
     """
 
-    spec = _spec("pilot_copies", "share of respondents who repeat a pilot respondent exactly", "share", recoverable=False)
+    spec = _spec(
+        "pilot_copies", "share of respondents who repeat a pilot respondent exactly", "share", recoverable=False
+    )
 
     def items(self, task: Task) -> tuple[str, ...]:
         """Pattern items and actions."""
@@ -244,8 +246,6 @@ class PilotCopies(_PatternMetric):
         """Share of the simulated half and its distance from the human half's."""
         human, simulated = (
             ratio((counts @ known).astype(float), counts.sum(axis=1).astype(float))
-            for counts, known in zip(
-                (people.counts(weights[0]), rows.counts(weights[1])), pair, strict=True
-            )
+            for counts, known in zip((people.counts(weights[0]), rows.counts(weights[1])), pair, strict=True)
         )
         return [simulated], [np.abs(simulated - human)]

@@ -87,6 +87,6 @@ def jackknife_se(replicates: FloatArray) -> FloatArray:
 
 
 def jackknife_interval(value: FloatArray, replicates: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-    """t interval with G - 1 degrees of freedom."""
+    """Give the t interval with G - 1 degrees of freedom."""
     reach = stats.t.ppf(0.5 + level / 2, replicates.shape[0] - 1) * jackknife_se(replicates)
     return value - reach, value + reach

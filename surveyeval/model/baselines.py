@@ -1,11 +1,11 @@
 """Statistical baselines, fitted on the pilot. They stand beside every model, and serve as floors.
 
-    uniform    every option with the same probability
-    mode       the pilot's most frequent answer within the arm
-    pooled     the pilot's distribution, arms ignored
-    marginal   the pilot's distribution within the arm
-    cell       the pilot's distribution within arm and demographic cell, shrunk to the arm's by 10 pseudo-people
-    chain      a regularised multinomial logit on profile, arm and earlier answers, item by item
+uniform    every option with the same probability
+mode       the pilot's most frequent answer within the arm
+pooled     the pilot's distribution, arms ignored
+marginal   the pilot's distribution within the arm
+cell       the pilot's distribution within arm and demographic cell, shrunk to the arm's by 10 pseudo-people
+chain      a regularised multinomial logit on profile, arm and earlier answers, item by item
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class _Conditional(Protocol):
 
     def fit(self, task: Task, pilot: Sample) -> None: ...
 
-    def probabilities(self, task: Task, people: Sample, item: int, given: dict[str, NDArray[np.int64]]) -> FloatArray: ...
+    def probabilities(
+        self, task: Task, people: Sample, item: int, given: dict[str, NDArray[np.int64]]
+    ) -> FloatArray: ...
 
 
 class Baseline:
@@ -144,7 +146,7 @@ class _Table:
             self._tables.append(self._table(counts))
 
     def _table(self, counts: FloatArray) -> FloatArray:
-        arms, cells, k = counts.shape
+        arms, _, k = counts.shape
         by_arm = counts.sum(axis=1)
         everybody = by_arm.sum(axis=0)
         pooled = (everybody + SMOOTHING) / (everybody + SMOOTHING).sum()

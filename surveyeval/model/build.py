@@ -50,8 +50,12 @@ def build_models(texts: Sequence[str], settings: Mapping[str, Mapping[str, str]]
     names = [parse_model_string(text).name for text in texts]
     for name in settings:
         if name not in names:
-            raise ConfigError(f"settings for model {name!r}, but no model has that name", hint=f"models: {', '.join(names)}")
+            raise ConfigError(
+                f"settings for model {name!r}, but no model has that name", hint=f"models: {', '.join(names)}"
+            )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigError(f"two models are named {twice[0]!r}", hint="name them apart: --model first=... --model second=...")
+        raise ConfigError(
+            f"two models are named {twice[0]!r}", hint="name them apart: --model first=... --model second=..."
+        )
     return [build_model(text, settings.get(name)) for text, name in zip(texts, names, strict=True)]

@@ -53,8 +53,13 @@ class Chat:
     def _plain(self, messages: Sequence[Message]) -> str:
         parts = []
         for message in messages:
-            parts.append(f" {message.content}\n\n" if message.role == "assistant" else
-                         f"{message.content}\n\n" if message.role == "system" else f"{message.content}\nAnswer:")
+            parts.append(
+                f" {message.content}\n\n"
+                if message.role == "assistant"
+                else f"{message.content}\n\n"
+                if message.role == "system"
+                else f"{message.content}\nAnswer:"
+            )
         return "".join(parts)
 
     def _takes_system(self) -> bool:

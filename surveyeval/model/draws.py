@@ -33,4 +33,4 @@ def draw_options(probabilities: NDArray[np.float64], uniform: NDArray[np.float64
     drawn = (cumulative <= threshold[:, None]).sum(axis=1)
     # uniform * total can round up to total; the last option with mass is meant then
     last = probabilities.shape[1] - 1 - np.argmax(probabilities[:, ::-1] > 0, axis=1)
-    return np.minimum(drawn, last).astype(np.int64)
+    return np.asarray(np.minimum(drawn, last), dtype=np.int64)

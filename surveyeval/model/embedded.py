@@ -5,7 +5,6 @@ The file is converted once to the user's cache, since loading GGUF takes far lon
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from importlib import metadata
@@ -65,7 +64,7 @@ def _convert(source: Path, folder: Path) -> None:
     try:
         fresh.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        os.replace(temporary, folder)
+        temporary.replace(folder)
     except OSError:
         if not (folder / "model.safetensors").exists():
             raise

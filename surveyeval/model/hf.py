@@ -26,10 +26,14 @@ class HFOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="auto: bfloat16 on a GPU, float32 on a CPU")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: bfloat16 on a GPU, float32 on a CPU"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU if there is one")
     block: int = Field(32, ge=1, description="interviews answered together; part of the run's identity")
-    terminator: Literal["none", "end"] = Field("none", description="end: an option counts only with the turn's end after it")
+    terminator: Literal["none", "end"] = Field(
+        "none", description="end: an option counts only with the turn's end after it"
+    )
     template: Literal["auto", "plain"] = Field("auto", description="plain: no chat template")
     revision: str | None = Field(None, description="commit of a hub model")
 
@@ -40,8 +44,10 @@ def require_torch() -> Any:
         import torch
         import transformers  # noqa: F401 - only to know that it is there
     except ImportError as error:
-        raise MissingExtraError(f"language models need torch and transformers: {error}",
-                                hint='pip install "surveyeval-harness[hf]" (README: a CPU build of torch)') from error
+        raise MissingExtraError(
+            f"language models need torch and transformers: {error}",
+            hint='pip install "surveyeval-harness[hf]" (README: a CPU build of torch)',
+        ) from error
     return torch
 
 
@@ -53,7 +59,11 @@ def cache_folder() -> Path:
 
 def content_hash(folder: Path) -> str:
     """sha256 over the files of a model folder, memoised by path, size and time of change."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in (".safetensors", ".bin", ".json", ".gguf", ".model", ".jinja", ".txt"))
+    files = sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix in (".safetensors", ".bin", ".json", ".gguf", ".model", ".jinja", ".txt")
+    )
     stamps = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
     memo_path = cache_folder() / "hashes.json"
     key = hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
@@ -118,11 +128,18 @@ class HFModel:
         from huggingface_hub import snapshot_download
 
         try:
-            return Path(snapshot_download(self.reference, revision=self.options.revision,
-                                          allow_patterns=["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt"]))
+            return Path(
+                snapshot_download(
+                    self.reference,
+                    revision=self.options.revision,
+                    allow_patterns=["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt"],
+                )
+            )
         except Exception as error:
-            raise ModelError(f"model {self.reference!r} is no folder and cannot be fetched: {error}",
-                             hint="give the folder of a saved model, or a hub name while online") from error
+            raise ModelError(
+                f"model {self.reference!r} is no folder and cannot be fetched: {error}",
+                hint="give the folder of a saved model, or a hub name while online",
+            ) from error
 
     def _device_and_dtype(self) -> tuple[str, str]:
         torch = require_torch()
@@ -206,10 +223,15 @@ class HFModel:
         if self.options.terminator == "end":
             end = self._tokenizer.eos_token_id
             options = [(*tokens, end) for tokens in options]
-        limit = getattr(self._model.config, "max_position_embeddings", None) or getattr(self._model.config, "n_positions", None)
+        limit = getattr(self._model.config, "max_position_embeddings", None) or getattr(
+            self._model.config, "n_positions", None
+        )
         length = len(prompt) + max(map(len, options))
         if limit is not None and length > limit:
-            raise ModelError(f"the interview has {length} tokens, the model reads {limit}", hint="shorten the task, or use another model")
+            raise ModelError(
+                f"the interview has {length} tokens, the model reads {limit}",
+                hint="shorten the task, or use another model",
+            )
         return prompt, options
 
     def score(self, requests: Sequence[Request]) -> list[OptionScores]:
@@ -217,7 +239,9 @@ class HFModel:
         if not requests:
             return []
         prepared = [self._prepare(request) for request in requests]
-        first = self._next_log_probs(tuple(request.interview for request in requests), [prompt for prompt, _ in prepared])
+        first = self._next_log_probs(
+            tuple(request.interview for request in requests), [prompt for prompt, _ in prepared]
+        )
         return [self._finish(prompt, options, row) for (prompt, options), row in zip(prepared, first, strict=True)]
 
     def _finish(self, prompt: Tokens, options: list[Tokens], first: Any) -> OptionScores:
@@ -233,8 +257,12 @@ class HFModel:
 
     def _next_log_probs(self, keys: tuple[str, ...], prompts: list[Tokens]) -> Any:
         session = self._session
-        grows = session is not None and session.keys == keys and all(
-            len(new) > len(old) and new[: len(old)] == old for old, new in zip(session.read, prompts, strict=True)
+        grows = (
+            session is not None
+            and session.keys == keys
+            and all(
+                len(new) > len(old) and new[: len(old)] == old for old, new in zip(session.read, prompts, strict=True)
+            )
         )
         if not grows:
             if session is not None and session.keys == keys:
@@ -299,8 +327,12 @@ class HFModel:
         wanted = [[len(prompt) - 1 for prompt, _ in steps] for steps in batch]
         kept = sorted({place for places in wanted for place in places})
         with torch.inference_mode():
-            logits = self._model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False,
-                                 logits_to_keep=torch.tensor(kept, device=device)).logits
+            logits = self._model(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                use_cache=False,
+                logits_to_keep=torch.tensor(kept, device=device),
+            ).logits
             scores = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
         column = {place: number for number, place in enumerate(kept)}
         return [[scores[row, column[place]] for place in places] for row, places in enumerate(wanted)]
@@ -313,4 +345,6 @@ class HFModel:
 
 def _one_pass(steps: Sequence[tuple[Tokens, list[Tokens]]]) -> bool:
     last = steps[-1][0] if steps else ()
-    return bool(steps) and all(last[: len(prompt)] == prompt and all(len(o) == 1 for o in options) for prompt, options in steps)
+    return bool(steps) and all(
+        last[: len(prompt)] == prompt and all(len(o) == 1 for o in options) for prompt, options in steps
+    )

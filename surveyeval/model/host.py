@@ -33,7 +33,9 @@ def _declared(scores: OptionScores, order: tuple[int, ...]) -> tuple[FloatArray,
     return probabilities, mass
 
 
-def simulate(model: Respondent | Scorer, interviews: Interviews, progress: Callable[[int], None] | None = None) -> Answers:
+def simulate(
+    model: Respondent | Scorer, interviews: Interviews, progress: Callable[[int], None] | None = None
+) -> Answers:
     """Answer a batch of interviews.
 
     Parameters
@@ -104,7 +106,10 @@ def log_prob(model: Respondent | Scorer, interviews: Interviews, people: Sample)
     places: list[list[tuple[int, int]]] = []
     for row, interview in enumerate(rendered):
         chosen = [int(people.answers[item.name][row]) for item in task.items]
-        texts = [q.answers[q.order.index(index)] if index >= 0 else "" for q, index in zip(interview.questions, chosen, strict=True)]
+        texts = [
+            q.answers[q.order.index(index)] if index >= 0 else ""
+            for q, index in zip(interview.questions, chosen, strict=True)
+        ]
         if interview.mode == "independent":
             asked = [j for j, index in enumerate(chosen) if index >= 0]
             paths += [[_request(interview, j, [])] for j in asked]
@@ -119,5 +124,7 @@ def log_prob(model: Respondent | Scorer, interviews: Interviews, people: Sample)
             table, _ = _declared(scores, rendered[row].questions[j].order)
             item = task.items[j]
             picked = table[int(people.answers[item.name][row])]
-            result[item.name][row] = np.log(picked) if np.isfinite(picked) and picked > 0 else -np.inf if picked == 0 else np.nan
+            result[item.name][row] = (
+                np.log(picked) if np.isfinite(picked) and picked > 0 else -np.inf if picked == 0 else np.nan
+            )
     return result

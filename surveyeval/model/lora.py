@@ -44,7 +44,9 @@ class LoraModel(HFModel):
     def __init__(self, reference: str, options: LoraOptions | None = None) -> None:
         options = options or LoraOptions()
         if options.engine != "hf":
-            raise CapabilityError(f"engine {options.engine!r} is not supported in this version", hint="leave ?engine= out")
+            raise CapabilityError(
+                f"engine {options.engine!r} is not supported in this version", hint="leave ?engine= out"
+            )
         super().__init__(reference, options)
         self.folder = Path(reference)
         if not (self.folder / "adapter_config.json").is_file():
@@ -61,7 +63,11 @@ class LoraModel(HFModel):
             record: dict[str, Any] = json.loads(path.read_text())
             record["base"]["model"], record["base"]["hash"], record["pilot"]["salt"], record["pilot"]["hashes"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"is damaged: {error!r}", file=str(path), hint="it needs base.model, base.hash, pilot.salt and pilot.hashes") from error
+            raise ModelError(
+                f"is damaged: {error!r}",
+                file=str(path),
+                hint="it needs base.model, base.hash, pilot.salt and pilot.hashes",
+            ) from error
         return record
 
     def _pilot(self) -> PilotHashes | None:
@@ -77,7 +83,9 @@ class LoraModel(HFModel):
             config = json.loads((self.folder / "adapter_config.json").read_text())
             name = config.get("base_model_name_or_path")
             if not name:
-                raise ModelError("the adapter does not name its base model", file=str(self.folder), hint="add ?base=hf:NAME")
+                raise ModelError(
+                    "the adapter does not name its base model", file=str(self.folder), hint="add ?base=hf:NAME"
+                )
             named = f"hf:{name}"
         model = build_model(named).model
         if not isinstance(model, HFModel):
@@ -85,8 +93,11 @@ class LoraModel(HFModel):
         if self.record is not None and options.base is None:
             found, expected = model._weights_hash(), self.record["base"]["hash"]
             if found != expected:
-                raise ModelError(f"base {named!r} is not the one the adapter was trained on: hash {found[:12]}, trained on {expected[:12]}",
-                                 file=str(self.folder), hint="install the same version of the base, or give ?base=...")
+                raise ModelError(
+                    f"base {named!r} is not the one the adapter was trained on: hash {found[:12]}, trained on {expected[:12]}",
+                    file=str(self.folder),
+                    hint="install the same version of the base, or give ?base=...",
+                )
         return model
 
     def banners(self) -> Sequence[str]:

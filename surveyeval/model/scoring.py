@@ -19,7 +19,9 @@ __all__ = ["disjoint", "option_tokens"]
 Tokens = tuple[int, ...]
 
 
-def option_tokens(encode: Callable[[str], list[int]], prompt: str, answers: Sequence[str]) -> tuple[Tokens, list[Tokens]]:
+def option_tokens(
+    encode: Callable[[str], list[int]], prompt: str, answers: Sequence[str]
+) -> tuple[Tokens, list[Tokens]]:
     """Tokens of a prompt and of each answer as its continuation.
 
     Where a tokenizer merges the end of the prompt with the beginning of an answer, the prompt is cut to the tokens that
@@ -41,8 +43,10 @@ def option_tokens(encode: Callable[[str], list[int]], prompt: str, answers: Sequ
         shared = shared[:length]
     options = [tokens[len(shared) :] for tokens in whole]
     if len(set(options)) < len(options) or not all(options):
-        raise ModelError(f"the tokenizer cannot tell these options apart: {', '.join(map(repr, answers))}",
-                         hint="use interview.options: letters or numbers")
+        raise ModelError(
+            f"the tokenizer cannot tell these options apart: {', '.join(map(repr, answers))}",
+            hint="use interview.options: letters or numbers",
+        )
     return shared, options
 
 

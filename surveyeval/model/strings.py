@@ -12,7 +12,9 @@ from surveyeval.errors import ConfigError, did_you_mean
 
 __all__ = ["ModelString", "build_options", "parse_model_string"]
 
-_NAMED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.+ -]*)=(?P<rest>(?:[A-Za-z0-9_.+-]+/)?[a-z][a-z0-9_+-]*:.*)", re.DOTALL)
+_NAMED = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.+ -]*)=(?P<rest>(?:[A-Za-z0-9_.+-]+/)?[a-z][a-z0-9_+-]*:.*)", re.DOTALL
+)
 _SCHEME = re.compile(r"(?:[A-Za-z0-9_.+-]+/)?[a-z][a-z0-9_+-]*")
 
 
@@ -55,10 +57,14 @@ def parse_model_string(text: str, settings: Mapping[str, str] | None = None) -> 
     name, rest = (named["name"], named["rest"]) if named else ("", text)
     scheme, colon, remainder = rest.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
-        raise ConfigError(f"model {text!r} is not written scheme:reference", hint="for example baseline:cell or hf:org/name")
+        raise ConfigError(
+            f"model {text!r} is not written scheme:reference", hint="for example baseline:cell or hf:org/name"
+        )
     reference, mark, query = remainder.partition("?")
     if not reference:
-        raise ConfigError(f"model {text!r} says nothing after {scheme!r}:", hint="for example baseline:cell or hf:org/name")
+        raise ConfigError(
+            f"model {text!r} says nothing after {scheme!r}:", hint="for example baseline:cell or hf:org/name"
+        )
     options: dict[str, str] = {}
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(mark))

@@ -113,7 +113,7 @@ def _spec(metric: str) -> tuple[str, str]:
     from surveyeval.plugins import registry
 
     try:
-        spec = registry().find("metric", metric).load()().spec
+        spec = registry().get("metric", metric).load()().spec
         return str(spec.unit or "plain"), str(spec.summary)
     except (SurveyevalError, AttributeError, ImportError, TypeError):
         return "plain", ""

@@ -151,7 +151,8 @@ def _add(
     if kind == "string_pattern_mismatch":
         hint = _PATTERNS.get(str(context.get("pattern")), f"it must match {context.get('pattern')}")
     what = _WHAT.get(kind, message[0].lower() + message[1:])
-    findings.add(route, f"{shown(value)} {what}", hint, key=on_key)
+    # A mapping or list starts below its key; the key's line is the one to look at.
+    findings.add(route, f"{shown(value)} {what}", hint, key=on_key or isinstance(value, (dict, list)))
 
 
 _PATTERNS = {

@@ -17,7 +17,7 @@ import numpy as np
 
 from surveyeval.errors import ConfigError, did_you_mean
 from surveyeval.task import formulas, rules
-from surveyeval.task.check_references import item_names
+from surveyeval.task.check_references import RESERVED, item_names
 from surveyeval.task.columns import ColumnType
 from surveyeval.task.document import Route
 from surveyeval.task.findings import Findings, entries, mapping, shown
@@ -29,6 +29,7 @@ __all__ = ["check_interviews", "check_language"]
 Levels = tuple[tuple[str, str], ...]
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_LANGUAGE = RESERVED | {"ref"}
 
 
 def check_language(findings: Findings) -> None:
@@ -114,13 +115,24 @@ class _Checker:
         self.untyped |= set(pending)
 
     def _parse(self, route: Route, text: Any) -> rules.Rule | None:
-        if not isinstance(text, str) or not text or _words(text) & self.untyped:
+        if not isinstance(text, str) or not text or self._uncertain(route, text):
             return None
         try:
             return rules.parse(text, self.types)
         except rules.RuleError as error:
             self.findings.add(route, str(error), error.hint)
         return None
+
+    def _uncertain(self, route: Route, text: str) -> bool:
+        """Whether a text names a column without type. Names that do not exist are reported even so."""
+        words = _words(text)
+        if not words & self.untyped:
+            return False
+        known = {*self.types, *self.untyped}
+        for word in sorted(words - known - _LANGUAGE):
+            hint = did_you_mean(word, known) or f"columns: {', '.join(sorted(known))}"
+            self.findings.add(route, f"there is no column {word!r}", hint)
+        return True
 
     # ---- groups and rules --------------------------------------------------------------------------------------------
 
@@ -169,7 +181,10 @@ class _Checker:
             self.findings.add(
                 (*route, "errors"), f"HC2 does not go with family {family}", "write model, or leave it out"
             )
-        if not isinstance(text, str) or not text or _words(text) & self.untyped:
+        if not isinstance(text, str) or not text:
+            return
+        if self._uncertain((*route, "formula"), text):
+            self._uncertain_blocks((*route, "blocks"), entry.get("blocks"))
             return
         try:
             formula = formulas.parse(text, self.types)
@@ -180,6 +195,12 @@ class _Checker:
             self.formulas.setdefault(entry["name"], (formula, str(family)))
         self._blocks((*route, "blocks"), entry.get("blocks"), formula)
         self._response(route, entry, formula)
+
+    def _uncertain_blocks(self, route: Route, blocks: Any) -> None:
+        for block in mapping({"b": blocks}, "b"):
+            for number, term in entries(blocks, block):
+                if isinstance(term, str) and not _words(term) <= {*self.types, *self.untyped}:
+                    self.findings.unknown((*route, block, number), term, {**self.types}, "a term of known columns")
 
     def _blocks(self, route: Route, blocks: Any, formula: formulas.Formula) -> None:
         if not isinstance(blocks, dict) or not all(isinstance(terms, list) for terms in blocks.values()):
@@ -224,14 +245,14 @@ class _Checker:
             self.findings.unknown((*route, "event"), event, codes, f"a code of {formula.response!r}")
 
     def _truth(self) -> None:
+        if not isinstance(self.value.get("regressions", []), list):
+            return
         names = [entry.get("name") for _, entry in entries(self.value, "regressions") if isinstance(entry, dict)]
         known = [name for name in names if isinstance(name, str)]
         for name, terms in mapping(self.value, "truth").items():
             if name not in known:
-                if len(known) == len(names):
-                    self.findings.add(
-                        ("truth", name), f"{shown(name)} is no regression", f"there are {', '.join(known)}", key=True
-                    )
+                hint = did_you_mean(name, known) or f"there are {', '.join(known) or 'none'}"
+                self.findings.add(("truth", name), f"{shown(name)} is no regression", hint, key=True)
                 continue
             for term, number in terms.items() if isinstance(terms, dict) else ():
                 if isinstance(number, str) and number.strip().lstrip("+-").lower() in ("nan", "inf", "infinity"):

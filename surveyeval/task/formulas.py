@@ -22,7 +22,9 @@ __all__ = ["Design", "Formula", "FormulaError", "parse"]
 
 MAX_TERMS = 200
 _NAME = r"[A-Za-z][A-Za-z0-9_]*"
-_FACTOR = re.compile(rf"\s*(?:C\(\s*(?P<c>{_NAME})\s*(?:,\s*ref\s*=\s*(?P<q>[\"'])(?P<ref>[^\"']*)(?P=q)\s*)?\)|(?P<name>{_NAME}))\s*")
+_FACTOR = re.compile(
+    rf"\s*(?:C\(\s*(?P<c>{_NAME})\s*(?:,\s*ref\s*=\s*(?P<q>[\"'])(?P<ref>[^\"']*)(?P=q)\s*)?\)|(?P<name>{_NAME}))\s*"
+)
 
 
 class FormulaError(ValueError):
@@ -96,7 +98,9 @@ class Formula:
         valid &= known
         X = np.hstack(parts)
         X[~valid] = 0.0
-        return Design(X, np.where(valid, y, 0.0), valid, self.terms, tuple(blocks[name] for name in self.written_of_term))
+        return Design(
+            X, np.where(valid, y, 0.0), valid, self.terms, tuple(blocks[name] for name in self.written_of_term)
+        )
 
     def _response(self, response: Column, event: str | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         if response.type.kind == "code":
@@ -164,7 +168,9 @@ def _interaction(written: str, types: Mapping[str, ColumnType]) -> tuple[_Factor
     for part in written.split(":"):
         match = _FACTOR.fullmatch(part)
         if match is None:
-            raise FormulaError(f"{part.strip()!r} is no term", 'terms are names, C(name), C(name, ref="code"), a:b and a*b')
+            raise FormulaError(
+                f"{part.strip()!r} is no term", 'terms are names, C(name), C(name, ref="code"), a:b and a*b'
+            )
         name = match["name"] or match["c"]
         _known(name, types)
         kind, levels = types[name].kind, [code for code, _ in types[name].levels]
@@ -172,7 +178,10 @@ def _interaction(written: str, types: Mapping[str, ColumnType]) -> tuple[_Factor
         if categorical and not levels:
             raise FormulaError(f"{name!r} has no declared levels", "C() needs a column with codes")
         if match["ref"] is not None and match["ref"] not in levels:
-            raise FormulaError(f"{match['ref']!r} is not a code of {name!r}", did_you_mean(match["ref"], levels) or f"codes: {', '.join(levels)}")
+            raise FormulaError(
+                f"{match['ref']!r} is not a code of {name!r}",
+                did_you_mean(match["ref"], levels) or f"codes: {', '.join(levels)}",
+            )
         factors.append(_Factor(name, categorical, match["ref"]))
     if len({factor.name for factor in factors}) < len(factors):
         raise FormulaError(f"{written.strip()!r} interacts a column with itself")
@@ -194,4 +203,6 @@ def _levels(factor: _Factor, kind: ColumnType) -> list[str]:
 def _code(column: Column, factor: _Factor) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     if not factor.categorical:
         return np.where(column.valid, column.values.astype(float), 0.0)[:, None], column.valid
-    return np.column_stack([column.values == value for _, value in _others(factor, column.type)]).astype(float), column.valid
+    return np.column_stack([column.values == value for _, value in _others(factor, column.type)]).astype(
+        float
+    ), column.valid

@@ -47,8 +47,12 @@ def _render(text: str, variables: Mapping[str, Any], field: str, task: Task) -> 
     try:
         result = _template(text).render(variables)
     except jinja2.TemplateError as error:
-        raise ConfigError(f"template fails: {error}", file=task.file, field=field,
-                          hint="a field may be hidden or missing: guard it with {% if NAME is defined %}") from error
+        raise ConfigError(
+            f"template fails: {error}",
+            file=task.file,
+            field=field,
+            hint="a field may be hidden or missing: guard it with {% if NAME is defined %}",
+        ) from error
     if len(result) > MAX_SIZE:
         raise ConfigError(f"template makes more than {MAX_SIZE} characters", file=task.file, field=field)
     return " ".join(result.split(" ")).strip()
@@ -84,7 +88,9 @@ def interviews(task: Task, people: Sample, hidden: frozenset[str] = frozenset())
         if spec.profile:
             parts.append(_render(spec.profile, variables, "interview.profile", task))
         else:
-            parts.append(" ".join(_sentence(task, field, shown[name]) for name, field in task.profile.items() if name in shown))
+            parts.append(
+                " ".join(_sentence(task, field, shown[name]) for name, field in task.profile.items() if name in shown)
+            )
         if arm.vignette:
             parts.append(_render(arm.vignette, variables, f"arms.levels.{arm.key}.vignette", task))
         questions = tuple(_question(task, item, tuple(sorted(variables.items()))) for item in task.items)

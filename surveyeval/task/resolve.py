@@ -113,7 +113,9 @@ class _Columns:
         if kind.origin == "item":
             index = sample.answers[name]
             table: NDArray[Any] = (
-                np.array([*kind.values, 0.0]) if kind.kind == "number" else np.array([*(c for c, _ in kind.levels), None], dtype=object)
+                np.array([*kind.values, 0.0])
+                if kind.kind == "number"
+                else np.array([*(c for c, _ in kind.levels), None], dtype=object)
             )
             return Column(kind, table[index], index >= 0)
         if kind.origin == "arm":

@@ -95,9 +95,11 @@ def parse(text: str, types: Mapping[str, ColumnType]) -> Rule:
     if len(text) > MAX_LENGTH:
         raise RuleError(f"has {len(text)} characters, at most {MAX_LENGTH} are read")
     try:
-        body = jinja2.Environment(autoescape=False).parse("{{ (" + text + "\n) }}").body  # noqa: S701 - only parsed
+        body = jinja2.Environment(autoescape=False).parse("{{ (" + text + "\n) }}").body
     except jinja2.TemplateSyntaxError as error:
-        raise RuleError(f"cannot be read: {error.message}", "operators are + - * / < <= == != > >= and or not in") from error
+        raise RuleError(
+            f"cannot be read: {error.message}", "operators are + - * / < <= == != > >= and or not in"
+        ) from error
     except RecursionError as error:
         raise RuleError("is nested too deeply") from error
     if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
@@ -122,8 +124,11 @@ class _Compiler:
             return self._name(node.name)
         if isinstance(node, nodes.Neg):
             inner = self._expect(node.node, "number", depth)
-            return _Part(_NUMBER, lambda get, n: kleene.arithmetic(np.negative, inner.evaluate(get, n)),
-                         None if inner.constant is None else -inner.constant)
+            return _Part(
+                _NUMBER,
+                lambda get, n: kleene.arithmetic(np.negative, inner.evaluate(get, n)),
+                None if inner.constant is None else -inner.constant,
+            )
         if isinstance(node, nodes.Not):
             inner = self._expect(node.node, "boolean", depth)
             return _Part(_BOOLEAN, lambda get, n: kleene.negation(inner.evaluate(get, n)))
@@ -135,13 +140,17 @@ class _Compiler:
             assert isinstance(node, nodes.BinExpr)
             operation = _ARITHMETIC[type(node)]
             left, right = self._expect(node.left, "number", depth), self._expect(node.right, "number", depth)
-            return _Part(_NUMBER, lambda get, n: kleene.arithmetic(operation, left.evaluate(get, n), right.evaluate(get, n)))
+            return _Part(
+                _NUMBER, lambda get, n: kleene.arithmetic(operation, left.evaluate(get, n), right.evaluate(get, n))
+            )
         if isinstance(node, nodes.Compare):
             return self._compare(node, depth)
         if isinstance(node, nodes.Call):
             return self._call(node, depth)
-        raise RuleError(f"{type(node).__name__.lower()} is not allowed here",
-                        f"rules have comparisons, and, or, not, in, + - * / and {', '.join(_FUNCTIONS)}")
+        raise RuleError(
+            f"{type(node).__name__.lower()} is not allowed here",
+            f"rules have comparisons, and, or, not, in, + - * / and {', '.join(_FUNCTIONS)}",
+        )
 
     def _constant(self, value: Any) -> _Part:
         if isinstance(value, bool):
@@ -149,7 +158,11 @@ class _Compiler:
         if isinstance(value, (int, float)) and abs(value) < 1e15:
             return _Part(_NUMBER, lambda get, n: Cells(np.asarray(float(value)), np.asarray(True)), float(value))
         if isinstance(value, str):
-            return _Part(ColumnType("code", origin="constant"), lambda get, n: Cells(np.asarray(value, dtype=object), np.asarray(True)), value)
+            return _Part(
+                ColumnType("code", origin="constant"),
+                lambda get, n: Cells(np.asarray(value, dtype=object), np.asarray(True)),
+                value,
+            )
         raise RuleError(f"constant {str(value)[:40]!r} is not allowed")
 
     def _name(self, name: str) -> _Part:
@@ -168,7 +181,9 @@ class _Compiler:
         part = self.compile(node, depth + 1)
         if part.type.kind != kind:
             what = f"{node.name!r}" if isinstance(node, nodes.Name) else "a part"
-            hint = "give its kind as ordinal, or use number(column, {code: number})" if part.type.kind == "code" else None
+            hint = (
+                "give its kind as ordinal, or use number(column, {code: number})" if part.type.kind == "code" else None
+            )
             raise RuleError(f"{what} is {_WORDS[part.type.kind]}, {_WORDS[kind]} is needed", hint)
         return part
 
@@ -206,7 +221,9 @@ class _Compiler:
     def _known_code(self, column: _Part, code: str) -> None:
         codes = [known for known, _ in column.type.levels]
         if codes and code not in codes:
-            raise RuleError(f"{code!r} is not a code of that column", did_you_mean(code, codes) or f"codes: {', '.join(codes[:30])}")
+            raise RuleError(
+                f"{code!r} is not a code of that column", did_you_mean(code, codes) or f"codes: {', '.join(codes[:30])}"
+            )
 
     def _member(self, node: nodes.Compare, depth: int) -> _Part:
         if len(node.ops) != 1 or not isinstance(node.ops[0].expr, (nodes.List, nodes.Tuple)):
@@ -217,7 +234,11 @@ class _Compiler:
             raise RuleError("`in` needs a list of constants", 'for example education in ["1", "2"]')
         for item in listed:
             self._comparable("eq", part, item)
-        constants, numbers, negate = [item.constant for item in listed], part.type.kind == "number", node.ops[0].op == "notin"
+        constants, numbers, negate = (
+            [item.constant for item in listed],
+            part.type.kind == "number",
+            node.ops[0].op == "notin",
+        )
 
         def evaluate(get: Get, n: int) -> Cells:
             found = kleene.member(part.evaluate(get, n), constants, numbers=numbers)
@@ -228,7 +249,9 @@ class _Compiler:
     def _call(self, node: nodes.Call, depth: int) -> _Part:
         if not isinstance(node.node, nodes.Name) or node.node.name not in _FUNCTIONS:
             name = node.node.name if isinstance(node.node, nodes.Name) else "this"
-            raise RuleError(f"{name!r} is no function", did_you_mean(name, _FUNCTIONS) or f"functions: {', '.join(_FUNCTIONS)}")
+            raise RuleError(
+                f"{name!r} is no function", did_you_mean(name, _FUNCTIONS) or f"functions: {', '.join(_FUNCTIONS)}"
+            )
         if node.kwargs or node.dyn_args or node.dyn_kwargs or not 0 < len(node.args) <= MAX_LIST:
             raise RuleError(f"{node.node.name}(...) takes plain arguments")
         name = node.node.name
@@ -239,7 +262,7 @@ class _Compiler:
             return self._cut(parts)
         if name in ("abs", "log") and len(parts) != 1:
             raise RuleError(f"{name}(...) takes one argument")
-        operation = {"abs": np.abs, "log": np.log, "min": _fold(np.minimum), "max": _fold(np.maximum)}[name]
+        operation: Callable[..., Any] = {"abs": np.abs, "log": np.log, "min": _fold(np.minimum), "max": _fold(np.maximum)}[name]
         return _Part(_NUMBER, lambda get, n: kleene.arithmetic(operation, *(part.evaluate(get, n) for part in parts)))
 
     def _cut(self, parts: list[_Part]) -> _Part:

@@ -60,7 +60,8 @@ def test_profile_sets(task: Task, people: Sample) -> None:
 
 def test_profiles_are_nearly_unique(task: Task, people: Sample) -> None:
     profiles = pd.DataFrame({name: people.profile[name] for name in task.profile})
-    assert (~profiles.duplicated(keep=False)).sum() == 942
+    assert len(profiles.drop_duplicates()) == 942
+    assert (~profiles.duplicated(keep=False)).sum() == 940
     assert (people.profile["place"] == "0").sum() == 228
 
 
@@ -99,7 +100,9 @@ def test_spatial_rule_with_shuffled_votes(task: Task, people: Sample) -> None:
     rng = np.random.default_rng(1)
     gaps = []
     for _ in range(50):
-        outcome = task.coherence(people.with_answers(dict(people.answers) | {"vote": rng.permutation(people.answers["vote"])}), rule)
+        outcome = task.coherence(
+            people.with_answers(dict(people.answers) | {"vote": rng.permutation(people.answers["vote"])}), rule
+        )
         gaps.append((outcome == 0).sum() / (outcome >= 0).sum())
     assert np.mean(gaps) == pytest.approx(0.502, abs=0.01)
     assert 1 - (101 / 817) / np.mean(gaps) == pytest.approx(0.754, abs=0.006)
@@ -121,7 +124,8 @@ def test_clinton_right_of_dole(task: Task, people: Sample, raw: pd.DataFrame) ->
 
 
 @pytest.mark.parametrize(
-    ("subgroup", "sizes"), [("age_band", [237, 342, 195, 170]), ("education_band", [313, 187, 444]), ("party", [380, 239, 325])]
+    ("subgroup", "sizes"),
+    [("age_band", [237, 342, 195, 170]), ("education_band", [313, 187, 444]), ("party", [380, 239, 325])],
 )
 def test_subgroups(task: Task, people: Sample, subgroup: str, sizes: list[int]) -> None:
     group, _ = task.groups(people, subgroup)
@@ -153,8 +157,9 @@ REGRESSIONS = {
 }
 
 
-def as_printed(value: float, printed: str) -> str:
-    return f"{value:.{len(printed.partition('.')[2])}f}"
+def printed_as(printed: str) -> object:
+    """Within one unit of the last printed digit (the published figures are partly cut off, partly rounded)."""
+    return pytest.approx(float(printed), abs=10.0 ** -len(printed.partition(".")[2]))
 
 
 @pytest.mark.parametrize("name", REGRESSIONS)
@@ -172,9 +177,9 @@ def test_regressions(task: Task, people: Sample, raw: pd.DataFrame, name: str) -
     np.testing.assert_allclose(ours.params, theirs.params.to_numpy(), rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(ours.bse, theirs.bse.to_numpy(), rtol=1e-5, atol=1e-8)
     for position, (coefficient, error) in enumerate(printed, start=1):
-        assert as_printed(ours.params[position], coefficient) == coefficient
+        assert ours.params[position] == printed_as(coefficient)
         if error is not None:
-            assert as_printed(ours.bse[position], error) == error
+            assert ours.bse[position] == printed_as(error)
 
 
 def test_sentences(task: Task, people: Sample) -> None:

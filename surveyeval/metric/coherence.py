@@ -1,0 +1,231 @@
+"""Belief-action coherence: do actions follow from beliefs as often as they do among people?
+
+A rule of the task says of each respondent that the action follows, contradicts or is undetermined. The *gap* is the
+share of contradictions among the determined. *Coherence* corrects it for chance: ``1 - gap / gap0`` with gap0 the gap
+to be expected when actions are dealt out anew within arms, so that it is Cohen's kappa for rules: 0 when actions ignore
+beliefs, 1 without contradictions. People are the target on both sides: no gap at all is as wrong as too much.
+
+gap0 needs no shuffling. If action a has the share q_a in an arm, respondent i there contradicts with probability
+``sum_a q_a [i would contradict with a]``; the expectation is a sum of products of arm totals. It is the ratio of
+the expected weighted counts, equal to the mean over shuffles where the rule applies by beliefs alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveyeval.data.sample import Sample
+from surveyeval.metric._tabulate import Bound, GroupedSums, Memo, arm_index, kish, once, ratio
+from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.task.schema import CoherenceRule
+from surveyeval.task.task import Task
+
+__all__ = ["Coherence", "Gap", "UndeterminedShare"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_FOLLOWS, _CONTRADICTS, _UNDETERMINED = 1, 0, -1
+
+
+class _Outcomes:
+    """Outcomes of one rule in one sample, by arm."""
+
+    def __init__(self, outcome: NDArray[np.int8], arm: IntArray, n_arms: int) -> None:
+        columns = np.column_stack([outcome == kind for kind in (_FOLLOWS, _CONTRADICTS, _UNDETERMINED)]).astype(float)
+        self.determined = np.asarray(outcome >= _CONTRADICTS)
+        self.evaluable = np.asarray(outcome >= _UNDETERMINED)
+        self._sums = GroupedSums(columns, arm, n_arms)
+        self._squares = GroupedSums(columns, arm, n_arms)
+        self._memo = Memo()
+
+    def sums(self, weights: FloatArray) -> FloatArray:
+        """(B, A, 3) weight of those who follow, contradict, are undetermined."""
+        return self._memo.get("sums", weights, lambda: self._sums(weights))
+
+    def squares(self, weights: FloatArray) -> FloatArray:
+        """(B, A, 3) squared weights likewise."""
+        return self._memo.get("squares", weights, lambda: self._squares(weights * weights))
+
+    def n_eff(self, weights: FloatArray, kinds: int) -> tuple[FloatArray, FloatArray]:
+        """(B,) and (B, A) effective number of respondents with one of the first `kinds` outcomes."""
+        total, squares = (x[:, :, :kinds].sum(axis=2) for x in (self.sums(weights), self.squares(weights)))
+        return kish(total.sum(axis=1), squares.sum(axis=1)), kish(total, squares)
+
+
+class _Chance:
+    """What the rule would say if actions were dealt out anew within arms."""
+
+    def __init__(self, task: Task, sample: Sample, rule: CoherenceRule, known: _Outcomes, arm: IntArray) -> None:
+        # Who cannot be evaluated neither holds beliefs nor lends an action.
+        rows = np.flatnonzero(known.evaluable)
+        actions = np.column_stack([sample.answers[name] for name in task.actions])[rows]
+        vectors, number = np.unique(actions, axis=0, return_inverse=True)
+        taken = np.zeros((sample.n, len(vectors)))
+        taken[rows, number.reshape(-1)] = 1
+        columns = [taken]
+        outcomes = np.zeros((sample.n, len(vectors)), dtype=np.int8)
+        for a, vector in enumerate(vectors):
+            outcomes[:, a] = task.coherence(_with_actions(sample, task.actions, vector), rule)
+        for kind in (_CONTRADICTS, _FOLLOWS):
+            columns.append((outcomes == kind) & known.evaluable[:, None])
+        self._sums = GroupedSums(np.concatenate(columns, axis=1), arm, len(task.arms))
+        self._memo = Memo()
+
+    def gap(self, weights: FloatArray) -> FloatArray:
+        """(B,) expected gap."""
+        return self._memo.get("gap", weights, lambda: self._gap(weights))
+
+    def _gap(self, weights: FloatArray) -> FloatArray:
+        taken, contradicts, follows = np.split(self._sums(weights), 3, axis=2)
+        share = np.nan_to_num(ratio(taken, taken.sum(axis=2, keepdims=True)))
+        against, along = (np.sum(share * x, axis=(1, 2)) for x in (contradicts, follows))
+        return ratio(against, against + along)
+
+
+def _with_actions(sample: Sample, actions: tuple[str, ...], vector: IntArray) -> Sample:
+    """The same respondents, all of whom took the same actions."""
+    answers, states = dict(sample.answers), dict(sample.states)
+    for name, option in zip(actions, vector, strict=True):
+        answers[name] = np.full(sample.n, option, dtype=np.int64)
+        if option >= 0:
+            states[name] = np.zeros(sample.n, dtype=np.int8)
+    return replace(sample, answers=answers, states=states)
+
+
+def _outcomes(task: Task, sample: Sample, rule: CoherenceRule, cache: dict[Any, Any]) -> _Outcomes:
+    def make() -> _Outcomes:
+        return _Outcomes(task.coherence(sample, rule), arm_index(task, sample, cache), len(task.arms))
+
+    return once(cache, sample, ("coherence", rule.name), make)
+
+
+def _chance(task: Task, sample: Sample, rule: CoherenceRule, cache: dict[Any, Any]) -> _Chance:
+    known = _outcomes(task, sample, rule, cache)
+    return once(
+        cache,
+        sample,
+        ("chance", rule.name),
+        lambda: _Chance(task, sample, rule, known, arm_index(task, sample, cache)),
+    )
+
+
+class _RuleMetric:
+    """Shared by the metrics on rules: a value of each side per rule, the loss is their distance."""
+
+    spec: ClassVar[MetricSpec]
+    headline: ClassVar[bool] = False
+    #: 2: only the determined count; 3: the undetermined as well.
+    kinds: ClassVar[int] = 2
+
+    def applicable(self, task: Task) -> str | None:
+        """None, or the reason why this metric says nothing about this task."""
+        return None if task.spec.coherence else "the task declares no coherence rule"
+
+    def arms(self, task: Task) -> tuple[str, ...]:
+        """Arms that get a value of their own."""
+        return ()
+
+    def side(
+        self, task: Task, sample: Sample, rule: CoherenceRule, weights: FloatArray, cache: dict[Any, Any]
+    ) -> FloatArray:
+        """(B, 1 + number of arms) values of one side."""
+        raise NotImplementedError
+
+    def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
+        """Bind to two samples."""
+        keys: list[Key] = []
+        status: dict[Key, tuple[str, str]] = {}
+        rules = task.spec.coherence
+        for rule in rules:
+            own = [Key(self.spec.name, rule=rule.name, headline=self.headline)]
+            own += [Key(self.spec.name, rule=rule.name, arm=arm) for arm in self.arms(task)]
+            for sample, whom in ((human, "person"), (simulated, "simulated respondent")):
+                outcomes = _outcomes(task, sample, rule, cache)
+                if not (outcomes.determined if self.kinds == 2 else outcomes.evaluable).any():
+                    reason = f"the rule says nothing about any {whom}"
+                    status |= dict.fromkeys(own, ("not_estimable", reason))
+            keys += own
+
+        def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
+            value, loss, n_eff = [], [], []
+            for rule in rules:
+                sides, sizes = [], []
+                for sample, weights in ((human, human_weights), (simulated, simulated_weights)):
+                    sides.append(self.side(task, sample, rule, weights, cache))
+                    overall, by_arm = _outcomes(task, sample, rule, cache).n_eff(weights, self.kinds)
+                    sizes.append(np.column_stack([overall, by_arm])[:, : sides[-1].shape[1]])
+                value.append(sides[1])
+                loss.append(np.abs(sides[1] - sides[0]))
+                n_eff.append(np.minimum(*sizes))
+            value_, loss_, n_eff_ = (np.concatenate(x, axis=1) for x in (value, loss, n_eff))
+            return Values(keys, value_, loss_, status=status, n_eff=n_eff_)
+
+        return Bound(compute)
+
+
+def _spec(name: str, summary: str, lowest: float | None = 0.0) -> MetricSpec:
+    return MetricSpec(name, "coherence", summary, "target", "marginal", unit="share", range=(lowest, 1.0))
+
+
+class Gap(_RuleMetric):
+    """Share of contradictions among the determined, per rule and, in an experiment, per arm."""
+
+    spec = _spec("gap", "share whose action contradicts their beliefs")
+    headline = True
+
+    def arms(self, task: Task) -> tuple[str, ...]:
+        """Every arm of an experiment."""
+        return tuple(arm.key for arm in task.arms) if task.is_experiment else ()
+
+    def side(
+        self, task: Task, sample: Sample, rule: CoherenceRule, weights: FloatArray, cache: dict[Any, Any]
+    ) -> FloatArray:
+        """Gap overall and by arm."""
+        sums = _outcomes(task, sample, rule, cache).sums(weights)
+        gaps = [_gap(sums.sum(axis=1))[:, None]]
+        if task.is_experiment:
+            gaps.append(_gap(sums))
+        return np.concatenate(gaps, axis=1)
+
+
+def _gap(sums: FloatArray) -> FloatArray:
+    return ratio(sums[..., 1], sums[..., 0] + sums[..., 1])
+
+
+class UndeterminedShare(_RuleMetric):
+    """Share of respondents about whom the rule says nothing, ties and rules that do not apply."""
+
+    spec = _spec("undetermined_share", "share about whom the rule says nothing")
+    kinds = 3
+
+    def side(
+        self, task: Task, sample: Sample, rule: CoherenceRule, weights: FloatArray, cache: dict[Any, Any]
+    ) -> FloatArray:
+        """Share overall."""
+        sums = _outcomes(task, sample, rule, cache).sums(weights).sum(axis=1)
+        return ratio(sums[:, 2], sums.sum(axis=1))[:, None]
+
+
+class Coherence(_RuleMetric):
+    """Gap corrected for chance, per rule. 0 where chance alone never contradicts: then no coherence can show."""
+
+    spec = _spec("coherence", "gap corrected for chance, 1 without contradictions, 0 as if by chance", None)
+    headline = True
+
+    def applicable(self, task: Task) -> str | None:
+        """None, or the reason why this metric says nothing about this task."""
+        return super().applicable(task) or (None if task.actions else "no asked item has the role action")
+
+    def side(
+        self, task: Task, sample: Sample, rule: CoherenceRule, weights: FloatArray, cache: dict[Any, Any]
+    ) -> FloatArray:
+        """Coherence overall."""
+        gap = _gap(_outcomes(task, sample, rule, cache).sums(weights).sum(axis=1))
+        by_chance = _chance(task, sample, rule, cache).gap(weights)
+        corrected = 1 - ratio(gap, by_chance)
+        return np.where(by_chance == 0, 0.0, corrected)[:, None]

@@ -1,0 +1,140 @@
+"""Individual: how probable was what this very person answered?
+
+The only axis that sees whether a profile means anything: swapping personas within arms leaves every population metric
+unchanged. Values are computed on all test people at once, each against the model's probabilities for that person.
+There is no human reference without a retest. Floors are baselines fitted on the pilot, scored on the same people.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveyeval.data.sample import Sample
+from surveyeval.metric._tabulate import Bound, kish, once, ratio
+from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.task.task import Task
+
+__all__ = ["JointLogLoss", "LogLoss"]
+
+FloatArray = NDArray[np.float64]
+
+
+def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
+    """(n, J) bits per simulated row and item, NaN where the person gave no answer; or why there are none.
+
+    Infinity where a model gave an answer no probability at all.
+    """
+    if not simulated.paired:
+        return "simulated rows are not paired with people"
+    absent = [item.name for item in task.items if item.name not in simulated.log_prob]
+    if absent:
+        return f"the model gives no probability of people's answers to {', '.join(absent)}"
+    rows = {respondent: row for row, respondent in enumerate(human.respondent)}
+    position = np.array([rows.get(respondent, -1) for respondent in simulated.respondent], dtype=np.int64)
+    bits = np.full((simulated.n, len(task.items)), np.nan)
+    for j, item in enumerate(task.items):
+        answered = (position >= 0) & human.answered(item.name)[position]
+        bits[answered, j] = -simulated.log_prob[item.name][answered] / np.log(2)
+        # A person whose answer was not scored drops out as a whole; otherwise skipping hard answers would pay.
+        lacking = answered & np.isnan(bits[:, j])
+        if lacking[answered].all():
+            return f"the model gives no probability of people's answers to {item.name}"
+        bits[lacking, :] = -1.0
+    bits[np.any(bits < -0.5, axis=1)] = np.nan
+    return bits
+
+
+class _LogLoss:
+    """Shared by the joint and the itemwise loss."""
+
+    spec: MetricSpec
+
+    def applicable(self, task: Task) -> str | None:
+        """None: every task has answers of people."""
+        return None
+
+    def keys(self, task: Task) -> list[Key]:
+        """What is returned."""
+        raise NotImplementedError
+
+    def columns(self, bits: FloatArray) -> FloatArray:
+        """(n, Q) bits that are averaged over respondents for each key; NaN where a respondent does not count."""
+        raise NotImplementedError
+
+    def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
+        """Bind to two samples; only the weights of the simulated side are used, since rows are paired."""
+        keys = self.keys(task)
+        bits = once(cache, simulated, ("bits", id(human)), lambda: _bits(task, human, simulated))
+        if isinstance(bits, str):
+            status = dict.fromkeys(keys, ("not_applicable", bits))
+
+            def nothing(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
+                return Values(keys, np.full((len(simulated_weights), len(keys)), np.nan), status=status)
+
+            return Bound(nothing)
+        columns = self.columns(bits)
+        counted = ~np.isnan(columns)
+        # Infinity times a zero weight would be NaN: count the infinities apart.
+        infinite = np.isinf(columns).astype(float)
+        finite = np.where(counted & np.isfinite(columns), columns, 0.0)
+        member = counted.astype(float)
+
+        def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
+            total = simulated_weights @ member
+            value = ratio(simulated_weights @ finite, total)
+            value[simulated_weights @ infinite > 0] = np.inf
+            return Values(keys, value, n_eff=kish(total, (simulated_weights**2) @ member))
+
+        return Bound(compute)
+
+
+class JointLogLoss(_LogLoss):
+    """Bits per respondent for the person's whole interview, each answer given the earlier ones.
+
+    A strictly proper score of the joint law of the answers: minus the base-2 logarithm of the probability of
+    everything the person answered, averaged over people. It is the value to read first.
+    """
+
+    spec = MetricSpec(
+        "joint_log_loss",
+        "individual",
+        "bits per respondent for all answers, each given the earlier ones",
+        "lower",
+        "marginal",
+        unit="bits",
+        range=(0.0, None),
+    )
+
+    def keys(self, task: Task) -> list[Key]:
+        """One value."""
+        return [Key("joint_log_loss", headline=True)]
+
+    def columns(self, bits: FloatArray) -> FloatArray:
+        """Sum over answered items; NaN for people who answered nothing."""
+        answered = ~np.isnan(bits)
+        return np.where(answered.any(axis=1), np.sum(np.where(answered, bits, 0.0), axis=1), np.nan)[:, None]
+
+
+class LogLoss(_LogLoss):
+    """Bits per answer for each item, given the person's earlier answers; their mean over items first."""
+
+    spec = MetricSpec(
+        "log_loss",
+        "individual",
+        "bits per answer, given the earlier ones",
+        "lower",
+        "marginal",
+        unit="bits",
+        range=(0.0, None),
+    )
+
+    def keys(self, task: Task) -> list[Key]:
+        """One value per item; the mean over items is in `JointLogLoss` already, as a sum."""
+        return [Key("log_loss", item=item.name) for item in task.items]
+
+    def columns(self, bits: FloatArray) -> FloatArray:
+        """Bits as they are."""
+        return bits
