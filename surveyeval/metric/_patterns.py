@@ -35,7 +35,7 @@ def _log_choose_ratio(n: IntArray, c: IntArray, h: IntArray) -> FloatArray:
     log_factorial = gammaln(np.arange(int(n.max(initial=0)) + 2) + 1.0)
     rest = n - c - h
     value = log_factorial[n - c] + log_factorial[n - h] - log_factorial[np.maximum(rest, 0)] - log_factorial[n]
-    return np.where(rest < 0, -np.inf, value)
+    return np.asarray(np.where(rest < 0, -np.inf, value))
 
 
 def rarefied(counts: IntArray, size: IntArray) -> FloatArray:
@@ -67,7 +67,7 @@ def rarefied(counts: IntArray, size: IntArray) -> FloatArray:
         c, total, h = counts[fewer], n[fewer, None], size[fewer, None]
         result[fewer] = np.sum(-np.expm1(_log_choose_ratio(total, c, h)) * (c > 0), axis=1)
     result[size > n] = np.nan
-    return result
+    return np.asarray(result)
 
 
 def expected_coverage(counts: IntArray, size: IntArray) -> FloatArray:

@@ -7,9 +7,10 @@ weight vectors at once. Samples are held weakly, because floors are redrawn in e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -27,7 +28,6 @@ __all__ = [
     "Memo",
     "Table",
     "arm_index",
-    "columns_of",
     "group_index",
     "kish",
     "once",
@@ -110,7 +110,7 @@ class GroupedSums:
         order = np.argsort(group, kind="stable")
         self._order = order[np.searchsorted(group[order], 0) :]
         bounds = np.searchsorted(group[self._order], np.arange(n_groups + 1))
-        self._blocks = [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        self._blocks = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
         self._columns = np.ascontiguousarray(columns[self._order], dtype=float)
 
     def __call__(self, weights: FloatArray) -> FloatArray:
@@ -253,8 +253,3 @@ def table_by_group(
     index, labels = group_index(task, human, simulated, subgroup, cache)
     make: Callable[[], Table] = lambda: Table(Layout(task.items), sample, index, len(labels))  # noqa: E731
     return once(cache, sample, ("table", subgroup), make), labels
-
-
-def columns_of(layout: Layout, wanted: Sequence[int]) -> IntArray:
-    """Column numbers of some items, in order."""
-    return np.concatenate([np.arange(layout.width)[layout.slices[j]] for j in wanted] or [np.zeros(0, np.int64)])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
-from surveyeval.metric._tabulate import Bound, kish, once, ratio
+from surveyeval.metric._tabulate import Bound, kish, ratio
 from surveyeval.metric.protocol import Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
@@ -35,15 +35,16 @@ def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
     rows = {respondent: row for row, respondent in enumerate(human.respondent)}
     position = np.array([rows.get(respondent, -1) for respondent in simulated.respondent], dtype=np.int64)
     bits = np.full((simulated.n, len(task.items)), np.nan)
+    unscored = np.zeros(simulated.n, dtype=bool)
     for j, item in enumerate(task.items):
         answered = (position >= 0) & human.answered(item.name)[position]
         bits[answered, j] = -simulated.log_prob[item.name][answered] / np.log(2)
-        # A person whose answer was not scored drops out as a whole; otherwise skipping hard answers would pay.
         lacking = answered & np.isnan(bits[:, j])
-        if lacking[answered].all():
+        if answered.any() and lacking[answered].all():
             return f"the model gives no probability of people's answers to {item.name}"
-        bits[lacking, :] = -1.0
-    bits[np.any(bits < -0.5, axis=1)] = np.nan
+        unscored |= lacking
+    # A person with an answer that was not scored drops out as a whole; otherwise skipping hard answers would pay.
+    bits[unscored] = np.nan
     return bits
 
 
@@ -67,7 +68,7 @@ class _LogLoss:
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples; only the weights of the simulated side are used, since rows are paired."""
         keys = self.keys(task)
-        bits = once(cache, simulated, ("bits", id(human)), lambda: _bits(task, human, simulated))
+        bits = _bits(task, human, simulated)
         if isinstance(bits, str):
             status = dict.fromkeys(keys, ("not_applicable", bits))
 

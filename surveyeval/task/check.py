@@ -120,13 +120,13 @@ def _typed(findings: Findings) -> TaskSpec | None:
         spec = TaskSpec.model_validate(findings.value)
     except ValidationError as error:
         for one in error.errors(include_url=False):
-            route, on_key = _route(findings.value, one["loc"])
+            route, on_key = _route(one["loc"])
             _add(findings, route, one["type"], one["msg"], one.get("input"), one.get("ctx", {}), on_key)
         return None
     return None if findings.problems else spec
 
 
-def _route(value: Any, location: Iterable[int | str]) -> tuple[Route, bool]:
+def _route(location: Iterable[int | str]) -> tuple[Route, bool]:
     """The route that pydantic means, and whether it means the key."""
     route: Route = ()
     for part in location:

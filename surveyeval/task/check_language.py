@@ -203,12 +203,12 @@ class _Checker:
                     self.findings.unknown((*route, block, number), term, {**self.types}, "a term of known columns")
 
     def _blocks(self, route: Route, blocks: Any, formula: formulas.Formula) -> None:
-        if not isinstance(blocks, dict) or not all(isinstance(terms, list) for terms in blocks.values()):
+        if not isinstance(blocks, dict):
             return
         seen: dict[str, str] = {}
-        complete = True
-        for block, terms in blocks.items():
-            for number, term in enumerate(terms):
+        complete = all(isinstance(terms, list) for terms in blocks.values())
+        for block in blocks:
+            for number, term in entries(blocks, block):
                 if not isinstance(term, str):
                     complete = False
                 elif term in seen:
@@ -311,7 +311,9 @@ def _profile_type(field: Any) -> ColumnType | None:
 
 def _item_type(item: dict[str, Any], *, given: bool) -> ColumnType | None:
     options, kind = item.get("options"), item.get("kind")
-    if not isinstance(options, dict) or kind not in ("nominal", "ordinal", "binary") or not options:
+    if not isinstance(options, dict) or kind not in ("nominal", "ordinal", "binary"):
+        return None
+    if len(options) < 2 or (kind == "binary" and len(options) > 2):
         return None
     labels = {code: one.get("label") if isinstance(one, dict) else one for code, one in options.items()}
     levels: Levels = tuple((code, str(label)) for code, label in labels.items())

@@ -192,6 +192,8 @@ def _syntax_hint(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str | Non
         return "put a text that holds `: ` in quotes"
     if "undefined alias" in problem:
         return "put a text that starts with `*` in quotes"
+    if "but got '?'" in problem:
+        return "inside [ ] or { }, put a text that holds `?` in quotes"
     if "cannot start any token" in problem:
         return "put a text that starts with this character in quotes"
     return None

@@ -31,7 +31,7 @@ SEED = 2474
 ETHNICITY = {"White": 0.66, "Black": 0.12, "Asian": 0.09, "Mixed": 0.08, "Other": 0.05}
 GENDER = {"Woman": 0.49, "Man": 0.49, "Non-binary": 0.02}
 EDUCATION = {"High school or less": 0.18, "Some college": 0.30, "Bachelor's degree": 0.36, "Graduate degree": 0.16}
-AGE_QUANTILES = ((0, 18), (0.10, 22), (0.25, 29), (0.50, 37), (0.75, 50), (0.90, 62), (1, 82))
+AGE_QUANTILES = {0: 18, 0.10: 22, 0.25: 29, 0.50: 37, 0.75: 50, 0.90: 62, 1: 82}
 
 LOCATIONS = ("a", "b", "both", "neither")
 PRIORITIES = ("a", "same", "b")
@@ -71,18 +71,18 @@ def categorical(u: FloatArray, shares: dict[str, float]) -> IntArray:
 def ordered_logit(u: FloatArray, eta: FloatArray, cuts: tuple[float, ...]) -> IntArray:
     """Answers 1 to len(cuts) + 1 of an ordered logit."""
     latent = eta + np.log(u / (1 - u))
-    return 1 + (latent[:, None] > np.asarray(cuts)).sum(axis=1)
+    return np.asarray(1 + (latent[:, None] > np.asarray(cuts)).sum(axis=1))
 
 
 def multinomial_logit(u: FloatArray, utility: FloatArray) -> IntArray:
     """Index of the best option after adding Gumbel noise."""
-    return (utility - np.log(-np.log(u))).argmax(axis=1)
+    return np.asarray((utility - np.log(-np.log(u))).argmax(axis=1))
 
 
 def generate(seed: int = SEED, n: int = PEOPLE) -> dict[str, NDArray[Any]]:
     """Columns of `n` synthetic respondents; the order of draws is part of the definition."""
     rng = np.random.default_rng(seed)
-    age = np.round(np.interp(rng.random(n), *zip(*AGE_QUANTILES, strict=True))).astype(int)
+    age = np.round(np.interp(rng.random(n), list(AGE_QUANTILES), list(AGE_QUANTILES.values()))).astype(int)
     gender = categorical(rng.random(n), GENDER)
     ethnicity = categorical(rng.random(n), ETHNICITY)
     education = categorical(rng.random(n), EDUCATION)

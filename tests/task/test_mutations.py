@@ -149,7 +149,9 @@ def dangling_mutations() -> list[Mutation]:
         formula = ("regressions", n, "formula")
         found.append(Mutation("set", formula, regression["formula"] + " + nobody", (("regressions", n, "blocks"),)))
         for block, terms in regression["blocks"].items():
-            found += [Mutation("set", ("regressions", n, "blocks", block, k), "nobody", (formula,)) for k in range(len(terms))]
+            found += [
+                Mutation("set", ("regressions", n, "blocks", block, k), "nobody", (formula,)) for k in range(len(terms))
+            ]
     found.append(Mutation("set", ("regressions", 0, "event"), "7", (("regressions", 0, "formula"), ("items", 2))))
     found.append(Mutation("rename", ("truth", "trust model"), "nobody", (("regressions", 1),)))
     needs = (("regressions", 1), ("items", 1), ("arms", "levels"), ("profile", "age"))
@@ -159,7 +161,10 @@ def dangling_mutations() -> list[Mutation]:
     found.append(Mutation("set", ("profile", "age", "text"), "{{ nobody }}"))
     found.append(Mutation("set", ("arms", "levels", "1", "vignette"), "{{ nobody }}"))
     found += [Mutation("set", ("items", n, "question"), "{{ nobody }}?") for n in range(3)]
-    found += [Mutation("set", ("interview", name), "{{ nobody }}") for name in ("system", "introduction", "profile", "instruction")]
+    found += [
+        Mutation("set", ("interview", name), "{{ nobody }}")
+        for name in ("system", "introduction", "profile", "instruction")
+    ]
     return found
 
 
@@ -227,7 +232,9 @@ _words = st.sampled_from(["a", "1", "-1", "nan", "1e999", "", "vote", "trust", "
                           "ordinal", "ols", "age", "cut(age, 3, 1)", "null", "((((", "x" * 300, "é\u0000\ud800"[:2]])  # fmt: skip
 _keys = st.sampled_from(sorted({part for mutation in MUTATIONS for part in mutation.route if isinstance(part, str)}))
 _trees = st.recursive(
-    st.none() | _words, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_keys | _words, inner, max_size=6), max_leaves=25
+    st.none() | _words,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_keys | _words, inner, max_size=6),
+    max_leaves=25,
 )
 
 

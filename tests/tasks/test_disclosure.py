@@ -149,12 +149,16 @@ def test_rule(task: Task, people: Sample, raw: pd.DataFrame) -> None:
     assert round(max(by_arm), 2) == 0.29
 
 
-def test_rule_with_shuffled_actions(task: Task, people: Sample, raw: pd.DataFrame) -> None:
+def test_rule_with_actions_shuffled_within_arm(task: Task, people: Sample, raw: pd.DataFrame) -> None:
     codes = np.array(task.item("action").codes)
     rng = np.random.default_rng(1)
     gaps = []
     for _ in range(30):
-        shuffled = people.with_answers(dict(people.answers) | {"action": rng.permutation(people.answers["action"])})
+        actions = people.answers["action"].copy()
+        for arm in task.arms:
+            rows = np.flatnonzero(people.arm == arm.key)
+            actions[rows] = actions[rng.permutation(rows)]
+        shuffled = people.with_answers(dict(people.answers) | {"action": actions})
         outcome = task.coherence(shuffled, task.spec.coherence[0])
         np.testing.assert_array_equal(outcome == 1, best_response(raw, codes[shuffled.answers["action"]]))
         gaps.append((outcome == 0).mean())

@@ -1,0 +1,121 @@
+"""What the checker says of tasks that are wrong in ways a schema cannot see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from surveyeval.task.check import check_document, check_file, notes
+from surveyeval.task.document import parse_document
+from surveyeval.task.load import load_task
+
+RICH = Path(__file__).with_name("rich.yaml").read_text()
+SHIPPED = Path(__file__).parents[2] / "tasks"
+
+
+def check(text: str) -> list[str]:
+    return [str(problem) for problem in check_document(parse_document(text, "t.yaml"))[1]]
+
+
+def replaced(old: str, new: str) -> list[str]:
+    """Problems after one replacement, all of which must stand in its line (or the one after)."""
+    assert RICH.count(old) == 1, old
+    line = RICH[: RICH.index(old)].count("\n") + 1
+    changed = check(RICH.replace(old, new))
+    assert any(text.startswith(tuple(f"t.yaml:{line + k}:" for k in (0, 1, 2))) for text in changed), (line, changed)
+    return changed
+
+
+@pytest.mark.parametrize("name", ["anes96", "disclosure"])
+def test_shipped_tasks_are_right(name: str) -> None:
+    assert check_file(SHIPPED / name / "task.yaml") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("    kind: binary", "    kind: ordinall", "did you mean 'ordinal'"),
+        ("    wording: verbatim", "    wordng: verbatim", "did you mean 'wording'"),
+        ('      "0": I do not vote\n', "", "two options"),
+        ('{label: somewhat, value: 5}', '{label: somewhat, value: 10}', "value 10"),
+        ('{label: somewhat, value: 5}', '{label: somewhat, value: inf}', "not finite"),
+        ('{label: somewhat, value: 5}', '{label: Not at  all, value: 5}', "label"),
+        ('      "8": dont_know', '      r: dont_know', "an option and a missing code"),
+        ("  high: trust >= 5", "  trust: trust >= 5", "taken in line"),
+        ("  high: trust >= 5", "  cut: trust >= 5", "reserved"),
+        ("  distrust: 10 - trust", "  distrust: 10 - distrust", "needs itself"),
+        ("  distrust: 10 - trust", "  distrust: 10 - vote", "number"),
+        ("  - age_band\n  - message", "  - high\n  - message", "depends on an answer"),
+        ("  - age_band\n  - gender\n  - party\ncells", "  - age\n  - gender\n  - party\ncells", "cut(age"),
+        ("    follows: (trust > 5) == (vote == \"1\")", "    follows: trust - 5", "true or false"),
+        ("    follows: (trust > 5) == (vote == \"1\")", "    follows: (trust > 5) == (vote == \"2\")", "'2'"),
+        ("    follows: (trust > 5) == (vote == \"1\")", "    follows: age > 5", "no answer"),
+        ("    formula: vote ~ message * trust", "    formula: party ~ message * trust", "two values"),
+        ("        - message:trust\n", "", "no block holds message:trust"),
+        ("        - message:trust\n", "        - message\n", "already in block"),
+        ("    errors: model", "    errors: HC2", "does not go with family logit"),
+        ("    errors: model", "    errors: CR2", "not supported in this version"),
+        ('    event: "1"', '    event: "3"', "'3'"),
+        ("      factors:\n        message: B", "      factors:\n        text: B", "first arm"),
+        ("  provenance: human", "  provenance: synthetic\n", "never comparable"),
+        ("  weight: w", "  weight: w\n  psu: village", "not supported in this version"),
+        ("  order: reversed", "  order: random", "not supported in this version"),
+        ("    kind: binary", "    ask_if: age > 3\n    kind: binary", "not supported in this version"),
+        ("    kind: binary", "    kind: multiple", "not supported in this version"),
+        ("  encoding: utf-8", "  encoding: utf-99", "no encoding"),
+        ("  use: file:rich.csv", "  use: rich.csv", "names no source"),
+        ('      "1": primary', '      one: primary', "no number"),
+        ("    - gender\n    - party\n", "    - gender\n    - gender\n", "stands twice"),
+        ("    - gender\n    - party\n", "    - party\n    - trust\n    - vote\n", "every item"),
+        ("  share: 0.1", "  share: 1.5", "below 1"),
+        ("  system: You take part", "  system: '{% if %}'\n  #", "template"),
+    ],
+)  # fmt: skip
+def test_one_slip(old: str, new: str, words: str) -> None:
+    # A slip that only shows elsewhere: something is missing, or two fields contradict each other.
+    elsewhere = words in ("two options", "no block holds message:trust", "every item", "never comparable")
+    found = check(RICH.replace(old, new)) if elsewhere else replaced(old, new)
+    assert any(words in text for text in found), found
+
+
+def test_more_options_than_letters() -> None:
+    options = "".join(f'      "{n}": option {n}\n' for n in range(10, 40))
+    text = RICH.replace("      d: Democrats\n", "      d: Democrats\n" + options)
+    assert any("letters" in one for one in check(text))
+    assert check(text.replace("options: letters", "options: numbers")) == []
+
+
+def test_circles_are_named_once_and_what_hangs_on_them_is_left_out() -> None:
+    text = RICH.replace("  distrust: 10 - trust", "  distrust: 1 - other\n  other: 1 - distrust")
+    found = check(text)
+    assert len(found) == 2
+    assert all("needs itself through" in one for one in found)
+
+
+def test_all_problems_at_once_in_order_of_the_file() -> None:
+    text = (
+        RICH.replace("title: A", "titel: A")
+        .replace("kind: binary", "kind: binry")
+        .replace("  - trust\nco", "  - trusd\nco")
+    )
+    found = check_document(parse_document(text, "t.yaml"))[1]
+    assert len(found) == 3
+    assert [one.line for one in found] == sorted(one.line or 0 for one in found)
+    assert [one.hint for one in found] == ["did you mean 'title'?", "did you mean 'binary'?", "did you mean 'trust'?"]
+
+
+def test_unsupported_families_are_notes(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(
+        RICH.replace("family: ols\n    errors: HC2", "family: ordered").replace(
+            "    kind: binary", "    points: [1]\n    kind: binary"
+        )
+    )
+    lines = path.read_text().splitlines()
+    found = notes(load_task(str(path)))
+    assert [one.line for one in found] == [
+        next(n for n, line in enumerate(lines, 1) if "ordered" in line),
+        next(n for n, line in enumerate(lines, 1) if "points" in line),
+    ]
+    assert all("not supported in this version" in one.message for one in found)
