@@ -219,7 +219,7 @@ def _answer(experiment: Experiment, model: Respondent | Scorer, block: Block) ->
         answers.probabilities,
         answers.mass,
         scores,
-        getattr(answers, "paired", True),
+        answers.paired,
     )
 
 

@@ -112,12 +112,15 @@ class Answers:
         Renormalised over options, declared order, given the *simulated* earlier answers.
     mass : mapping of item to (n,) float
         Probability of all options together before renormalisation.
+    paired : bool
+        False when row i was not made for person i.
     """
 
     answers: Mapping[str, NDArray[np.int64]]
     states: Mapping[str, NDArray[np.int8]] | None = None
     probabilities: Mapping[str, FloatArray] = field(default_factory=dict)
     mass: Mapping[str, FloatArray] = field(default_factory=dict)
+    paired: bool = True
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,8 @@ class _Compiler:
             return self._cut(parts)
         if name in ("abs", "log") and len(parts) != 1:
             raise RuleError(f"{name}(...) takes one argument")
-        operation: Callable[..., Any] = {"abs": np.abs, "log": np.log, "min": _fold(np.minimum), "max": _fold(np.maximum)}[name]
+        operations: dict[str, Callable[..., Any]] = {"abs": np.abs, "log": np.log, "min": _fold(np.minimum), "max": _fold(np.maximum)}
+        operation = operations[name]
         return _Part(_NUMBER, lambda get, n: kleene.arithmetic(operation, *(part.evaluate(get, n) for part in parts)))
 
     def _cut(self, parts: list[_Part]) -> _Part:

@@ -1,0 +1,172 @@
+"""Figures and tables of the descriptive tables: shares of each option, and coefficients of the original regressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup
+
+from surveyeval.reporting import svg
+from surveyeval.reporting.blocks import Cell, Figure, FigureRow, Row, Table
+from surveyeval.reporting.figures import SHAPES, draw_value, legend
+from surveyeval.reporting.lines import Value
+from surveyeval.reporting.numbers import MISSING, coefficient, interval, percent
+
+__all__ = ["by_arm", "coefficient_figures", "coefficient_tables", "shares"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def shares(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Figure]:
+    """One figure for each item: bars are people with Wilson intervals, marks are models."""
+    per_model = [[row for row in table["distributions"] if row["arm"] == ""] for table in tables]
+    largest = max(
+        (row[side] for rows in per_model for row in rows for side in ("human_high", "simulated") if row[side] is not None),
+        default=1.0,
+    )
+    scale = svg.Scale(0.0, min(1.0, largest * 1.02), margin=1.5)
+    figures = []
+    for item, grouped in groupby(enumerate(per_model[0]), key=lambda pair: pair[1]["item"]):
+        positions = list(grouped)
+        first = positions[0][1]
+        rows = []
+        for position, row in positions:
+            model_shares = [model[position]["simulated"] for model in per_model]
+            drawing = _bar(scale, row, model_shares, names)
+            rows.append(FigureRow(str(row["label"]), drawing, value=percent(row["human"])))
+        figures.append(
+            Figure(
+                str(first["question"]),
+                f"{item} · {first['role']}, {first['kind']} · wording {first['wording']} · {first['n_human']:,} people",
+                rows,
+                css="bars",
+            )
+        )
+    return figures
+
+
+def _bar(scale: svg.Scale, row: Mapping[str, Any], model_shares: Sequence[float | None], names: Sequence[str]) -> Markup:
+    height = max(20.0, 10.0 * len(names) + 8)
+    drawn = []
+    if row["human"] is not None:
+        drawn.append(svg.rectangle(scale, 0.0, row["human"], 2, height - 4, "bar"))
+        drawn.append(svg.line(scale, row["human_low"], row["human_high"], height / 2, "whisker people"))
+    step = (height - 6) / len(names)
+    said = [f"people {percent(row['human'])}"]
+    for model, share in enumerate(model_shares):
+        value = Value(value=share)
+        drawn += draw_value(scale, value, 3 + step * (model + 0.5), SHAPES[model % len(SHAPES)], model)
+        said.append(f"{names[model]} {percent(share)}")
+    return svg.strip(height, f"{row['label']}: {', '.join(said)}", *drawn)
+
+
+def by_arm(tables: Sequence[Mapping[str, Any]], names: Sequence[str], arms: Mapping[str, str]) -> list[Table]:
+    """Shares of every option by arm, a table for each item: people first, then each model."""
+    per_model = [[row for row in table["distributions"] if row["arm"] != ""] for table in tables]
+    result = []
+    for item, grouped in groupby(enumerate(per_model[0]), key=lambda pair: pair[1]["item"]):
+        positions = list(grouped)
+        options = list(dict.fromkeys(str(row["label"]) for _, row in positions))
+        rows = []
+        for arm, members in groupby(positions, key=lambda pair: pair[1]["arm"]):
+            held = list(members)
+            people = [percent(row["human"]) for _, row in held]
+            head = Cell(arms.get(arm, arm), f"{held[0][1]['n_human']:,} people", head=True, rows=1 + len(names))
+            rows.append(Row([head, Cell("people"), *(Cell(text, css="number") for text in people)]))
+            for model, name in enumerate(names):
+                values = [percent(per_model[model][position]["simulated"]) for position, _ in held]
+                rows.append(Row([None, Cell(name, model=model), *(Cell(text, css="number") for text in values)]))
+        numeric = frozenset(range(2, 2 + len(options)))
+        result.append(Table(f"{item} by arm", ["Arm", "", *options], rows, numeric, folded=True))
+    return result
+
+
+def coefficient_figures(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Figure]:
+    """A forest plot for each regression, in standard errors of the people's estimate so that terms can be compared."""
+    figures = []
+    for (regression, formula), positions in _regressions(tables[0]["coefficients"]):
+        rows = []
+        shown = [position for position in positions if tables[0]["coefficients"][position].get("term")]
+        limit = _limit([tables[0]["coefficients"][position] for position in shown])
+        scale = svg.Scale(-limit, limit)
+        for position in shown:
+            people = tables[0]["coefficients"][position]
+            error = people["human_se"]
+            zero = svg.element("line", x1=scale.at(0), x2=scale.at(0), y1=0.0, y2=200.0, class_="zero")
+            drawn, said = [zero], []
+            if error:
+                drawn += draw_value(scale, _value(people, "human"), 11, "diamond", factor=error)
+                said.append(f"people {coefficient(people['human'])}")
+                for model, name in enumerate(names):
+                    own = tables[model]["coefficients"][position]
+                    y = 11.0 + 15 * (model + 1)
+                    drawn += draw_value(scale, _value(own, "simulated"), y, SHAPES[model % len(SHAPES)], model, error)
+                    said.append(f"{name} {coefficient(own['simulated'])}")
+            title = f"{people['term']}: {'; '.join(said) or 'not estimable for people'}"
+            note = "" if error else "not estimable for people"
+            rows.append(FigureRow(str(people["term"]), svg.strip(20.0 + 15 * len(names), title, *drawn), note))
+        if rows:
+            ticks = [svg.label(scale, tick, 12, f"{tick:g}".replace("-", "−")) for tick in scale.ticks()]
+            axis = svg.strip(16, "", *ticks, css="strip axis", hidden=True)
+            caption = f"{formula}. In standard errors of the people's estimate; whiskers: 95% intervals."
+            figures.append(Figure(str(regression), caption, rows, axis, legend(names, (), "people")))
+    return figures
+
+
+def _regressions(rows: Rows) -> list[tuple[tuple[str, str], list[int]]]:
+    numbered = groupby(enumerate(rows), key=lambda pair: (pair[1]["regression"], pair[1]["formula"]))
+    return [(key, [position for position, _ in members]) for key, members in numbered]
+
+
+def _limit(rows: Rows) -> float:
+    """Half-width of a forest plot: everything about people, the rest may be an arrow."""
+    reach = [
+        abs(row[end]) / row["human_se"] for row in rows if row.get("human_se") for end in ("human_low", "human_high")
+    ]
+    return min(max([4.0, *reach]) * 1.15, 40.0)
+
+
+def _value(row: Mapping[str, Any], side: str) -> Value:
+    return Value(row[side], row[f"{side}_low"], row[f"{side}_high"])
+
+
+def coefficient_tables(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Table]:
+    """Every coefficient with its interval, people and models side by side, on the full test sample."""
+    result = []
+    for (regression, formula), positions in _regressions(tables[0]["coefficients"]):
+        held = [[table["coefficients"][position] for table in tables] for position in positions]
+        first = held[0][0]
+        if not first.get("term"):
+            continue
+        truth = any(models[0].get("truth") is not None for models in held)
+        columns = ["Term", "Block", *(["Truth"] if truth else []), "People", *names]
+        rows, notes = [], []
+        for models in held:
+            own = models[0]
+            cells = [Cell(own["term"], head=True, css="mono"), Cell(own["block"], css="muted")]
+            cells += [Cell(coefficient(own["truth"]), css="number")] if truth else []
+            cells.append(_cell(own, "human"))
+            cells += [_cell(row, "simulated") for row in models]
+            rows.append(Row(cells))
+            for name, row in zip(names, models, strict=True):
+                if row["reason"]:
+                    notes.append(f"{own['term']} is not estimable with {name}. {row['reason']}.")
+        sizes = ", ".join(
+            f"{name} {row['n_simulated']:,}" for name, row in zip(names, (table for table in held[0]), strict=True)
+        )
+        family = "Least squares, HC2 errors" if first["family"] == "ols" else "Logit, maximum likelihood"
+        notes.insert(0, f"{family}. Complete rows: people {first['n_human']:,}, {sizes}.")
+        numeric = frozenset(range(2, len(columns)))
+        caption = f"{regression}: {formula}"
+        result.append(Table(caption, columns, rows, numeric, tuple(dict.fromkeys(notes)), folded=True))
+    return result
+
+
+def _cell(row: Mapping[str, Any], side: str) -> Cell:
+    if row[side] is None:
+        return Cell(MISSING, "not estimable", "number muted")
+    low, high = row[f"{side}_low"], row[f"{side}_high"]
+    bounds = f"{coefficient(low)} to {coefficient(high)}" if interval(low, high) else ""
+    return Cell(coefficient(row[side]), bounds, "number")
