@@ -169,17 +169,16 @@ class _Evaluation:
             if progress is not None:
                 progress(split, total)
             weights = halves(self.human.arm, self.group, self.seed, split)
-            redrawn = [(f"baseline:{name}", 0, self._draw(name, split)) for name in FLOORS]
+            redrawn = [(f"floor {name}", 0, self._draw(name, split)) for name in FLOORS]
             shuffle = int(generator(self.seed, "shuffle", str(split)).integers(2**31))
             cache = dict(self.cache)  # floors live for one split; what is kept of them goes with it
             for metric in metrics:
                 if split >= self.splits[id(metric)]:
                     continue
                 for name, number, sample in [*fixed, *redrawn]:
-                    label = name if name in self.simulated or name == REFERENCE else f"floor {name}"
-                    key = (id(metric), label, number)
+                    key = (id(metric), name, number)
                     comparison = bound.get(key)
-                    if comparison is None or label.startswith("floor "):
+                    if comparison is None:
                         comparison = metric.compare(self.task, self.human, sample, self.pilot, cache)
                     values = comparison.values(
                         weights.human * self.human.weight, weights.simulated * sample.weight, shuffle
@@ -200,7 +199,7 @@ class _Evaluation:
     ) -> Iterator[dict[str, Any]]:
         spec, mine = metric.spec, id(metric)
         reference = tracks[mine, REFERENCE, 0]
-        floors = {name: tracks[mine, f"floor baseline:{name}", 0] for name in FLOORS}
+        floors = {name: tracks[mine, f"floor {name}", 0] for name in FLOORS}
         for q, key in enumerate(reference.keys):
             named = key.floor or spec.floor
             size = self._size(key, reference, q)

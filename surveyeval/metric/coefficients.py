@@ -221,7 +221,7 @@ class Exaggeration(_Coefficients):
 
     def loss(self, value: FloatArray) -> FloatArray:
         """Distance from 1."""
-        return np.abs(value - 1)
+        return np.asarray(np.abs(value - 1))
 
 
 class RmseSe(_Coefficients):

@@ -76,7 +76,7 @@ class FileModel:
         return Answers(answers, states, probabilities, paired=paired)
 
     def _fail(self, message: str, row: int | None = None, field: str | None = None, hint: str | None = None) -> NoReturn:
-        line = None if row is None else row + self.table.first_line
+        line = None if row is None else self.table.line(row)
         raise DataError(message, file=str(self.path), line=line, field=field, hint=hint)
 
     def _check(self, task: Task) -> None:
@@ -85,7 +85,7 @@ class FileModel:
         expected |= {f"{item.name}__p__{code}" for item in task.items for code in item.codes}
         for column in frame.columns:
             if column not in expected:
-                self._fail(f"column {column!r} is no item of task {task.name!r}", 0 - self.table.first_line + 1, column,
+                self._fail(f"column {column!r} is no item of task {task.name!r}", None, column,
                            did_you_mean(column, expected) or "columns: respondent, arm, draw, items, item__p__code")
         for item in task.items:
             if item.name not in frame.columns:

@@ -184,23 +184,29 @@ class _Checker:
         if not isinstance(text, str) or not text:
             return
         if self._uncertain((*route, "formula"), text):
-            self._uncertain_blocks((*route, "blocks"), entry.get("blocks"))
+            self._unread(route, entry, text)
             return
         try:
             formula = formulas.parse(text, self.types)
         except formulas.FormulaError as error:
             self.findings.add((*route, "formula"), str(error), error.hint)
+            self._unread(route, entry, text)
             return
         if isinstance(entry.get("name"), str):
             self.formulas.setdefault(entry["name"], (formula, str(family)))
         self._blocks((*route, "blocks"), entry.get("blocks"), formula)
         self._response(route, entry, formula)
 
-    def _uncertain_blocks(self, route: Route, blocks: Any) -> None:
-        for block in mapping({"b": blocks}, "b"):
+    def _unread(self, route: Route, entry: dict[str, Any], text: str) -> None:
+        """What can be said of blocks and event when the formula has no reading."""
+        blocks, known = mapping(entry, "blocks"), {*self.types, *self.untyped, *_words(text)}
+        for block in blocks:
             for number, term in entries(blocks, block):
-                if isinstance(term, str) and not _words(term) <= {*self.types, *self.untyped}:
-                    self.findings.unknown((*route, block, number), term, {**self.types}, "a term of known columns")
+                if isinstance(term, str) and not _words(term) <= known:
+                    self.findings.unknown((*route, "blocks", block, number), term, self.types, "a term of the formula")
+        name = text.partition("~")[0].strip()
+        if name in self.types:
+            self._event((*route, "event"), entry.get("event"), name, self.types[name])
 
     def _blocks(self, route: Route, blocks: Any, formula: formulas.Formula) -> None:
         if not isinstance(blocks, dict):
@@ -226,7 +232,7 @@ class _Checker:
             self.findings.add(route, f"no block holds {', '.join(missing)}", right, key=True)
 
     def _response(self, route: Route, entry: dict[str, Any], formula: formulas.Formula) -> None:
-        response, family, event = formula.response_type, entry.get("family"), entry.get("event")
+        response, family = formula.response_type, entry.get("family")
         codes = [code for code, _ in response.levels]
         if family == "logit" and response.kind != "boolean" and len(codes) != 2:
             right = f"derive a truth value from it, as in `{formula.response} == ...`"
@@ -237,12 +243,14 @@ class _Checker:
             self.findings.add(
                 (*route, "family"), f"ols needs numbers, {formula.response!r} holds codes", "use logit, or derive"
             )
+        self._event((*route, "event"), entry.get("event"), formula.response, response)
+
+    def _event(self, route: Route, event: Any, name: str, response: ColumnType) -> None:
+        codes = [code for code, _ in response.levels]
         if isinstance(event, str) and response.kind == "boolean":
-            self.findings.add(
-                (*route, "event"), "the response is true or false: true is the event", "leave `event` out"
-            )
+            self.findings.add(route, "the response is true or false: true is the event", "leave `event` out")
         elif isinstance(event, str) and event not in codes:
-            self.findings.unknown((*route, "event"), event, codes, f"a code of {formula.response!r}")
+            self.findings.unknown(route, event, codes, f"a code of {name!r}")
 
     def _truth(self) -> None:
         if not isinstance(self.value.get("regressions", []), list):
