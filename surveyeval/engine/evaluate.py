@@ -225,6 +225,8 @@ class _Evaluation:
                     draws=len(draws),
                     estimand="value in the full test sample",
                 )
+                if not np.isfinite(full[q]):
+                    estimate |= {"status": "not_estimable", "reason": "undefined in the full sample"}
                 yield {**estimate, "headline": False}
 
     def _full(self, metric: Metric, draws: Sequence[Sample]) -> FloatArray:

@@ -169,9 +169,10 @@ class _Overlap(_PatternMetric):
 
 
 def _share_found(counts: IntArray, shared: IntArray, others: IntArray, others_shared: IntArray) -> FloatArray:
-    """(B,) share of respondents whose pattern the other half holds."""
+    """(B,) share of respondents whose pattern the other half holds; NaN where either half is empty."""
     found = np.sum(counts[:, shared] * (others[:, others_shared] > 0), axis=1)
-    return ratio(found.astype(float), counts.sum(axis=1).astype(float))
+    share = ratio(found.astype(float), counts.sum(axis=1).astype(float))
+    return np.where(others.any(axis=1), share, np.nan)
 
 
 class Coverage(_Overlap):

@@ -122,13 +122,11 @@ class _BetweenGroups:
             scale = np.sqrt(np.nan_to_num(variance_components(people, people.weight, _ordered(task))[2][0]))
             wanted = [j for j, sd in zip(_ordered(task), scale, strict=True) if sd > 0]
             if not wanted:
-                reason: tuple[str, str] | None = ("not_estimable", "people do not differ on any ordered item")
+                status |= dict.fromkeys(own, ("not_estimable", "people do not differ on any ordered item"))
             elif not rows.n_answered[:, wanted].any(axis=0).all():
-                reason = ("not_estimable", "an item has no simulated answer")
-            else:
-                reason = self.status(task, human, people, subgroup, cache)
-            if reason:
-                status |= dict.fromkeys(own, reason)
+                status |= dict.fromkeys(own, ("not_estimable", "an item has no simulated answer"))
+            elif reason := self.status(task, human, people, subgroup, cache):
+                status[own[0]] = reason  # the first key is a comparison with people; the others stand by themselves
             keys += own
             parts.append((people, rows, wanted, scale[scale > 0], len(own)))
 

@@ -23,7 +23,13 @@ def shares(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Fi
     """One figure for each item: bars are people with Wilson intervals, marks are models."""
     per_model = [[row for row in table["distributions"] if row["arm"] == ""] for table in tables]
     largest = max(
-        (row[side] for rows in per_model for row in rows for side in ("human_high", "simulated") if row[side] is not None),
+        (
+            row[side]
+            for rows in per_model
+            for row in rows
+            for side in ("human_high", "simulated")
+            if row[side] is not None
+        ),
         default=1.0,
     )
     scale = svg.Scale(0.0, min(1.0, largest * 1.02), margin=1.5)
@@ -47,7 +53,9 @@ def shares(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Fi
     return figures
 
 
-def _bar(scale: svg.Scale, row: Mapping[str, Any], model_shares: Sequence[float | None], names: Sequence[str]) -> Markup:
+def _bar(
+    scale: svg.Scale, row: Mapping[str, Any], model_shares: Sequence[float | None], names: Sequence[str]
+) -> Markup:
     height = max(20.0, 10.0 * len(names) + 8)
     drawn = []
     if row["human"] is not None:

@@ -19,7 +19,14 @@ from surveyeval.reporting.quantities import floor_label
 __all__ = ["SHAPES", "dots", "draw_value", "legend", "model_mark", "people_mark", "recovered"]
 
 SHAPES = ("circle", "square", "triangle", "wedge", "hexagon", "diamond")
-_FLOORS = {"uniform": "cross", "mode": "plus", "pooled": "triangle", "marginal": "circle", "cell": "square", "chain": "diamond"}
+_FLOORS = {
+    "uniform": "cross",
+    "mode": "plus",
+    "pooled": "triangle",
+    "marginal": "circle",
+    "cell": "square",
+    "chain": "diamond",
+}
 _TOP, _LANE = 11.0, 15.0
 
 
@@ -49,7 +56,9 @@ def _entry(mark: Markup, text: str) -> LegendEntry:
     return LegendEntry(svg.element("svg", mark, width=16, height=16, aria_hidden="true", class_="key"), text)
 
 
-def draw_value(scale: svg.Scale, value: Value, y: float, mark: str, model: int | None = None, factor: float = 1.0) -> list[Markup]:
+def draw_value(
+    scale: svg.Scale, value: Value, y: float, mark: str, model: int | None = None, factor: float = 1.0
+) -> list[Markup]:
     """Whisker and dot of one value; an arrow where it lies beyond the axis."""
     css = "people" if model is None else f"model m{model % 6}"
     if not value.ok or value.value is None:
@@ -78,9 +87,12 @@ def dots(title: str, lines: Sequence[tuple[str, str, Line]], names: Sequence[str
     if not lines:
         return None
     unit = lines[0][2].quantity.unit
-    scale = svg.Scale.around(_values(line for _, _, line in lines), zero=unit in ("distance", "share", "ratio", "count"))
+    scale = svg.Scale.around(
+        _values(line for _, _, line in lines), zero=unit in ("distance", "share", "ratio", "count")
+    )
     rows = [
-        FigureRow(label, _strip(scale, label, line, names), note, css=" ".join(_css(line))) for label, note, line in lines
+        FigureRow(label, _strip(scale, label, line, names), note, css=" ".join(_css(line)))
+        for label, note, line in lines
     ]
     floors = dict.fromkeys(name for _, _, line in lines for name, value in line.floors.items() if value.ok)
     people = "" if all(line.individual for _, _, line in lines) else "people, other half"
@@ -140,7 +152,8 @@ def _title(label: str, line: Line, names: Sequence[str]) -> str:
 
 def _grid(scale: svg.Scale, height: float) -> Markup:
     lines = [
-        svg.element("line", x1=scale.at(tick), x2=scale.at(tick), y1=0.0, y2=height, class_="grid") for tick in scale.ticks()
+        svg.element("line", x1=scale.at(tick), x2=scale.at(tick), y1=0.0, y2=height, class_="grid")
+        for tick in scale.ticks()
     ]
     return Markup("").join(lines)
 

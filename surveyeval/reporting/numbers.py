@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-__all__ = ["MISSING", "coefficient", "count", "enumerate_words", "interval", "number", "percent", "signed", "with_interval"]
+__all__ = [
+    "MISSING",
+    "coefficient",
+    "count",
+    "enumerate_words",
+    "interval",
+    "number",
+    "percent",
+    "signed",
+    "with_interval",
+]
 
 #: Shown where there is no number.
 MISSING = "–"

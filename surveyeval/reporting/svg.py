@@ -78,7 +78,12 @@ def nice_ticks(low: float, high: float, target: int = 5) -> list[float]:
 
 def strip(height: float, title: str, *children: Markup, css: str = "strip", hidden: bool = False) -> Markup:
     """A full-width drawing with an accessible name."""
-    attributes: dict[str, object] = {"class_": css, "width": "100%", "height": height, "xmlns": "http://www.w3.org/2000/svg"}
+    attributes: dict[str, object] = {
+        "class_": css,
+        "width": "100%",
+        "height": height,
+        "xmlns": "http://www.w3.org/2000/svg",
+    }
     if hidden:
         return element("svg", *children, aria_hidden="true", focusable="false", **attributes)
     return element("svg", element("title", title), *children, role="img", **attributes)
@@ -122,4 +127,6 @@ def marker(shape: str, x: str, y: float, css: str, size: float = 1.0) -> Markup:
 def arrow(scale: Scale, value: float, y: float, css: str) -> Markup:
     """A small arrow at the end of the axis that a value lies beyond."""
     path = "M-7-4.5L0 0L-7 4.5z" if value > scale.high else "M7-4.5L0 0L7 4.5z"
-    return element("svg", element("path", d=path, class_=css), x=scale.at(value), y=y, overflow="visible", width=1, height=1)
+    return element(
+        "svg", element("path", d=path, class_=css), x=scale.at(value), y=y, overflow="visible", width=1, height=1
+    )

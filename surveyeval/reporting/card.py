@@ -1,0 +1,120 @@
+"""The report card: one HTML file without outside resources, and the same content as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from surveyeval.reporting import figures, svg
+from surveyeval.reporting.blocks import Section
+from surveyeval.reporting.context import Context
+from surveyeval.reporting.sections import banners, facts, finding, sections
+from surveyeval.reporting.view import RunView
+
+__all__ = ["Card", "markdown_text", "render"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A rendered card: a whole HTML document, and Markdown without the figures."""
+
+    html: str
+    markdown: str
+
+
+def render(runs: Sequence[RunView]) -> Card:
+    """Render the card of one run, or of several that share one test set.
+
+    Raises
+    ------
+    RunError
+        When the runs cannot stand side by side; the message names what differs.
+    """
+    context = Context(tuple(runs))
+    lead, sentences = finding(context)
+    content: dict[str, Any] = {
+        "title": context.task["title"],
+        "task": context.task,
+        "models": context.names,
+        "facts": facts(context),
+        "lead": lead,
+        "sentences": sentences,
+        "banners": banners(context),
+        "sections": [*sections(context), *_plugin_sections(runs)],
+        "legend": figures.legend(context.names, ()),
+        "version": context.manifest.get("surveyeval", ""),
+    }
+    environment = _environment()
+    html = environment.get_template("card.html.j2").render(content)
+    markdown = environment.get_template("card.md.j2").render(content)
+    return Card(html, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    # Autoescape is on for every template. In Markdown it also takes care of angle brackets and ampersands, since
+    # Markdown may hold HTML; what Markdown itself reads is escaped by its own filter.
+    environment = Environment(
+        loader=PackageLoader("surveyeval.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["md"] = markdown_text
+    environment.filters["clean"] = printable
+    environment.filters["fenced"] = _fenced
+    environment.finalize = printable
+    environment.globals["model_key"] = _model_key
+    return environment
+
+
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
+
+
+def printable(value: Any) -> Any:
+    """Text without terminal escapes, control characters and direction overrides; everything else as it is."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _CONTROL.sub("", value)
+    return value
+
+
+def markdown_text(text: str) -> Markup:
+    """Text for one line of Markdown or a cell of a table: nothing in it is read as Markdown or HTML."""
+    line = " ".join(printable(str(text)).split())
+    escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return Markup(_MARKDOWN.sub(r"\\\1", escaped))  # noqa: S704 - escaped above
+
+
+def _fenced(text: str) -> Markup:
+    """Text as an indented code block, which no content can end."""
+    lines = printable(text).splitlines() or [""]
+    return Markup("\n".join(f"    {line}" for line in lines))  # noqa: S704 - inside a code block nothing is read
+
+
+def _model_key(model: int) -> Markup:
+    return svg.element("svg", figures.model_mark(model), width=16, height=16, aria_hidden="true", class_="key")
+
+
+def _plugin_sections(runs: Sequence[RunView]) -> list[Section]:
+    """Sections that plugins add; one that fails says so and takes nothing else with it."""
+    from surveyeval.plugins import registry
+
+    found = []
+    for registration in registry().all("report_section"):
+        try:
+            text = str(registration.load()(runs))
+        except Exception as error:  # a plugin must not cost anyone the card
+            text = f"This section could not be made: {type(error).__name__}: {error}"
+        key = re.sub(r"[^a-z0-9]+", "-", registration.name.lower())
+        found.append(Section(f"plugin-{key}", registration.summary, code=[("", text)]))
+    return found

@@ -1,0 +1,116 @@
+"""Everything the sections of a card share: runs, names, pivoted estimates, labels of arms and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from surveyeval.reporting.lines import Line, Lines
+from surveyeval.reporting.quantities import AXES, Axis, axis
+from surveyeval.reporting.view import RunView, check_comparable, model_names
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """Runs that share one test set, and what a card says of them."""
+
+    runs: Sequence[RunView]
+
+    def __post_init__(self) -> None:
+        check_comparable(self.runs)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of the models."""
+        return model_names(self.runs)
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Pivoted estimates."""
+        return Lines(self.runs)
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """Manifest of the first run; what it says of task, data and split holds for all."""
+        return self.runs[0].manifest
+
+    @property
+    def task(self) -> Mapping[str, Any]:
+        """What the manifest says of the task."""
+        task: Mapping[str, Any] = self.manifest["task"]
+        return task
+
+    @property
+    def sizes(self) -> Mapping[str, Any]:
+        """Numbers of people."""
+        sizes: Mapping[str, Any] = self.runs[0].tables["sizes"]
+        return sizes
+
+    @property
+    def tables(self) -> list[Mapping[str, Any]]:
+        """Descriptive tables of each model."""
+        return [run.tables for run in self.runs]
+
+    @cached_property
+    def arms(self) -> dict[str, str]:
+        """Labels of the arms."""
+        return {str(row["arm"]): str(row["label"]) for row in self.sizes["arms"]}
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the reference is not human data."""
+        return self.task.get("provenance") != "human"
+
+    @property
+    def n(self) -> int:
+        """Number of test people."""
+        return int(self.sizes["n_human"])
+
+    @cached_property
+    def axes(self) -> list[Axis]:
+        """Axes with anything to show, known ones first."""
+        present = [name for name in self.lines.axes if self.lines.of(name)]
+        known = [one for one in AXES if one.key in present]
+        return known + [axis(name) for name in present if name not in {one.key for one in known}]
+
+    @cached_property
+    def joint(self) -> Line | None:
+        """The joint log-loss, if any model has one."""
+        found = [
+            line
+            for line in self.lines.of("individual", item=False, arm=False)
+            if "joint_log_loss" in (line.metric, line.name)
+        ]
+        usable = [line for line in found if not line.skipped]
+        return next((line for line in usable if line.headline), usable[0] if usable else None)
+
+    def where(self, line: Line) -> str:
+        """What a line is about, apart from its quantity: items, group, arm, term."""
+        parts = []
+        if line.item:
+            parts.append(line.item)
+        if line.group:
+            subgroup, equals, label = line.group.partition("=")
+            parts.append(f"{plain(subgroup)}: {label}" if equals else f"mean over {plain(subgroup)}")
+        if line.arm:
+            parts.append(self.arms.get(line.arm, line.arm))
+        if line.rule:
+            parts.append(line.rule)
+        if line.regression:
+            parts.append(line.regression)
+        if line.block:
+            parts.append(f"{line.block} terms")
+        if line.term:
+            parts.append(line.term)
+        if not parts and line.axis in ("alignment",):
+            parts.append("mean over items")
+        return ", ".join(parts)
+
+
+def plain(name: str) -> str:
+    """A column name in words."""
+    return name.replace("_", " ")
