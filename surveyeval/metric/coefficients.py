@@ -122,8 +122,8 @@ def _significant(terms: _Terms) -> NDArray[np.int64]:
 
 
 def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """part / whole, NaN where whole is 0."""
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    """Divide, with NaN where the whole is 0."""
+    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
 
 
 def _sign_f1(h: _Terms, s: _Terms) -> FloatArray:

@@ -130,7 +130,7 @@ def _regressions(rows: Rows) -> list[tuple[tuple[str, str], list[int]]]:
 
 def _limit(rows: Rows) -> float:
     """Half-width of a forest plot: everything about people, the rest may be an arrow."""
-    reach = [
+    reach: list[float] = [
         abs(row[end]) / row["human_se"] for row in rows if row.get("human_se") for end in ("human_low", "human_high")
     ]
     return min(max([4.0, *reach]) * 1.15, 40.0)

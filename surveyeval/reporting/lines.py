@@ -113,7 +113,8 @@ class Lines:
     def __init__(self, runs: Sequence[RunView]) -> None:
         found: dict[tuple[str, ...], dict[str, Any]] = {}
         for position, run in enumerate(runs):
-            for row in run.estimates.to_dict("records"):
+            for record in run.estimates.to_dict("records"):
+                row: dict[str, Any] = {str(name): value for name, value in record.items()}
                 if row["quantity"] not in ("reference", "floor") and row["model"] not in (run.model, ""):
                     continue
                 key = tuple(_text(row[name]) for name in _KEY)

@@ -59,12 +59,8 @@ def _joint(context: Context) -> str:
     for model, name in enumerate(context.names):
         value = line.matched(model)
         said.append(f"{name} {verdict(line, model)}" if value.ok else f"{name} has none")
-    return f"Read first, the joint log-loss: how many bits it takes to predict all answers of one person, fewer being better.{bar} {'. '.join(_capital(one) for one in said)}."
+    return f"Read first, the joint log-loss: how many bits it takes to predict all answers of one person, fewer being better.{bar} {'. '.join(said)}."
 
-
-def _capital(sentence: str) -> str:
-    """The sentence as it is: names of models keep their case."""
-    return sentence
 
 
 def _hidden(context: Context) -> str:
@@ -182,7 +178,8 @@ def _group_sizes(context: Context) -> Table:
 def _coherence(context: Context) -> list[Table]:
     """People and models by rule, overall and by arm, at full size."""
     columns = ["Rule", "Who", "Rows", "Follows", "Contradicts", "Undetermined", "Gap"]
-    overall, by_arm = [], []
+    overall: list[Row] = []
+    by_arm: list[Row] = []
     rules = list(dict.fromkeys((row["rule"], row["arm"]) for row in context.tables[0]["coherence"]))
     for rule, arm in rules:
         span = 1 + len(context.names)

@@ -32,7 +32,7 @@ _FILTERS = {"lower", "upper", "title", "capitalize", "trim", "default", "round",
 
 @lru_cache(maxsize=1)
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - plain text
+    environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
     environment.filters = {name: function for name, function in environment.filters.items() if name in _FILTERS}
     environment.globals = {}
     return environment

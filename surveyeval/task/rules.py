@@ -95,7 +95,7 @@ def parse(text: str, types: Mapping[str, ColumnType]) -> Rule:
     if len(text) > MAX_LENGTH:
         raise RuleError(f"has {len(text)} characters, at most {MAX_LENGTH} are read")
     try:
-        body = jinja2.Environment(autoescape=False).parse("{{ (" + text + "\n) }}").body
+        body = jinja2.Environment(autoescape=True).parse("{{ (" + text + "\n) }}").body
     except jinja2.TemplateSyntaxError as error:
         raise RuleError(
             f"cannot be read: {error.message}", "operators are + - * / < <= == != > >= and or not in"
