@@ -24,7 +24,15 @@ def main() -> None:
         call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
         venv.create(folder / "venv", with_pip=True)
         (wheel,) = folder.glob("*.whl")
-        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", ROOT / "constraints.txt"]
+        install = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--constraint",
+            ROOT / "constraints.txt",
+        ]
         call(folder / "venv/bin/python", *install, wheel, cwd=folder)
         surveyeval = folder / "venv/bin/surveyeval"
         for words in (
@@ -34,7 +42,19 @@ def main() -> None:
             ["show", "anes96"],
             ["validate"],
             ["run", "--task", "disclosure", "--model", "baseline:marginal", "--limit", "120", "--splits", "3"],
-            ["run", "--task", "anes96", "--model", "baseline:cell", "--model", "baseline:marginal", "--limit", "120", "--splits", "3"],
+            [
+                "run",
+                "--task",
+                "anes96",
+                "--model",
+                "baseline:cell",
+                "--model",
+                "baseline:marginal",
+                "--limit",
+                "120",
+                "--splits",
+                "3",
+            ],
             ["ls", "runs"],
         ):
             print(f"surveyeval {' '.join(words)}: ok", len(call(surveyeval, *words, cwd=folder)), "characters")

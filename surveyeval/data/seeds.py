@@ -29,7 +29,9 @@ def generator(seed: int, *names: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(_sequence(seed, names)))
 
 
-def uniforms(seed: int, respondents: Sequence[str], items: Sequence[str], draw: int, *purpose: str) -> NDArray[np.float64]:
+def uniforms(
+    seed: int, respondents: Sequence[str], items: Sequence[str], draw: int, *purpose: str
+) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1), one for each respondent and item.
 
     Parameters

@@ -51,7 +51,10 @@ def make_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain data for JSON; NaN and infinities are None."""
     return [
-        {str(name): None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
+        {
+            str(name): None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in row.items()
+        }
         for row in table.to_dict("records")
     ]
 

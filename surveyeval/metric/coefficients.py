@@ -69,7 +69,9 @@ def _fitter(task: Task, sample: Sample, cache: dict[Any, Any]) -> _Fitter:
 
 
 class _Comparison:
-    def __init__(self, metric: _Coefficients, task: Task, human: Sample, simulated: Sample, cache: dict[Any, Any]) -> None:
+    def __init__(
+        self, metric: _Coefficients, task: Task, human: Sample, simulated: Sample, cache: dict[Any, Any]
+    ) -> None:
         self.metric = metric
         self.human, self.simulated = _fitter(task, human, cache), _fitter(task, simulated, cache)
         self.blocks = np.array([block for _, design in self.human.designs for block in design.blocks])
@@ -78,9 +80,13 @@ class _Comparison:
         h, s = self.human.fit(human), self.simulated.fit(simulated)
         columns, keys = [], []
         for block, mask in self._parts():
-            columns.append(self.metric.compute(_Terms(h.b[:, mask], h.se[:, mask]), _Terms(s.b[:, mask], s.se[:, mask])))
+            columns.append(
+                self.metric.compute(_Terms(h.b[:, mask], h.se[:, mask]), _Terms(s.b[:, mask], s.se[:, mask]))
+            )
             floor = "pooled" if block == "treatment" else "marginal"
-            keys.append(Key(self.metric.spec.name, block=block, floor=floor, headline=block == "" or self.metric.by_block))
+            keys.append(
+                Key(self.metric.spec.name, block=block, floor=floor, headline=block == "" or self.metric.by_block)
+            )
         value = np.column_stack(columns)
         return Values(keys, value, self.metric.loss(value))
 
@@ -105,7 +111,9 @@ class _Coefficients:
             return "no regression of the task has a family that this version supports"
         return None
 
-    def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> _Comparison:
+    def compare(
+        self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]
+    ) -> _Comparison:
         """Bind to two samples."""
         return _Comparison(self, task, human, simulated, cache)
 
@@ -179,7 +187,9 @@ def _rmse_se(h: _Terms, s: _Terms) -> FloatArray:
     return np.sqrt(_share(squares.sum(axis=1), known.sum(axis=1).astype(float)))
 
 
-def _band(name: str, summary: str, direction: Any, unit: str, limits: tuple[float | None, float | None] = (0.0, 1.0)) -> MetricSpec:
+def _band(
+    name: str, summary: str, direction: Any, unit: str, limits: tuple[float | None, float | None] = (0.0, 1.0)
+) -> MetricSpec:
     return MetricSpec(name, "coefficients", summary, direction, "marginal", "band", 20, unit, limits, recoverable=False)
 
 
@@ -230,4 +240,3 @@ class RmseSe(_Coefficients):
     spec = MetricSpec("rmse_se", "coefficients", "distance of coefficients in standard errors", "lower", "marginal",
                       splits=20, unit="standard errors", range=(0.0, None))  # fmt: skip
     compute = staticmethod(_rmse_se)
-

@@ -75,7 +75,9 @@ class FileModel:
                 probabilities[item.name] = np.where((chosen >= 0)[:, None], table[chosen], np.nan)
         return Answers(answers, states, probabilities, paired=paired)
 
-    def _fail(self, message: str, row: int | None = None, field: str | None = None, hint: str | None = None) -> NoReturn:
+    def _fail(
+        self, message: str, row: int | None = None, field: str | None = None, hint: str | None = None
+    ) -> NoReturn:
         line = None if row is None else self.table.line(row)
         raise DataError(message, file=str(self.path), line=line, field=field, hint=hint)
 
@@ -85,15 +87,24 @@ class FileModel:
         expected |= {f"{item.name}__p__{code}" for item in task.items for code in item.codes}
         for column in frame.columns:
             if column not in expected:
-                self._fail(f"column {column!r} is no item of task {task.name!r}", None, column,
-                           did_you_mean(column, expected) or "columns: respondent, arm, draw, items, item__p__code")
+                self._fail(
+                    f"column {column!r} is no item of task {task.name!r}",
+                    None,
+                    column,
+                    did_you_mean(column, expected) or "columns: respondent, arm, draw, items, item__p__code",
+                )
         for item in task.items:
             if item.name not in frame.columns:
                 self._fail(f"there is no column for item {item.name!r}", field=item.name)
             codes = frame[item.name].to_numpy(dtype=object)
             for row, code in enumerate(codes):
                 if code is not None and code not in item.codes:
-                    self._fail(f"code {code!r} is no option", row, item.name, did_you_mean(code, item.codes) or f"codes: {', '.join(item.codes)}")
+                    self._fail(
+                        f"code {code!r} is no option",
+                        row,
+                        item.name,
+                        did_you_mean(code, item.codes) or f"codes: {', '.join(item.codes)}",
+                    )
         if task.is_experiment and "arm" not in frame.columns and "respondent" not in frame.columns:
             self._fail("an unpaired simulation of an experiment needs a column 'arm'", field="arm")
 
@@ -101,7 +112,11 @@ class FileModel:
         frame = self.table.frame
         if "draw" not in frame.columns:
             if draw:
-                self._fail(f"holds one draw, draw {draw} is asked for", field="draw", hint="add a column 'draw', or use --draws 1")
+                self._fail(
+                    f"holds one draw, draw {draw} is asked for",
+                    field="draw",
+                    hint="add a column 'draw', or use --draws 1",
+                )
             return np.arange(len(frame))
         rows = np.flatnonzero(frame["draw"].to_numpy(dtype=object) == str(draw))
         if len(rows) == 0:
@@ -117,7 +132,9 @@ class FileModel:
             seen[names[row]] = int(row)
         chosen = np.array([seen.get(name, -1) for name in people.respondent], dtype=np.int64)
         if (chosen < 0).all():
-            self._fail("holds none of the test people", field="respondent", hint="identifiers are those of the task's data")
+            self._fail(
+                "holds none of the test people", field="respondent", hint="identifiers are those of the task's data"
+            )
         if "arm" in self.table.frame.columns:
             arms = self.table.frame["arm"].to_numpy(dtype=object)
             for position, row in enumerate(chosen):
@@ -128,7 +145,9 @@ class FileModel:
     def _unpaired(self, rows: NDArray[np.int64], people: Sample, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
         """Random rows of the same arm, without replacement."""
         frame = self.table.frame
-        arms = frame["arm"].to_numpy(dtype=object) if "arm" in frame.columns else np.full(len(frame), NO_ARM, dtype=object)
+        arms = (
+            frame["arm"].to_numpy(dtype=object) if "arm" in frame.columns else np.full(len(frame), NO_ARM, dtype=object)
+        )
         seed = hashlib.blake2b(np.ascontiguousarray(uniforms).tobytes(), digest_size=8).digest()
         rng = np.random.default_rng(int.from_bytes(seed, "little"))
         chosen = np.empty(people.n, dtype=np.int64)
@@ -146,8 +165,12 @@ class FileModel:
         if not present:
             return None
         if len(present) < len(names):
-            self._fail(f"probabilities of item {item.name!r} lack {sorted(set(names) - set(present))[0]!r}", field=item.name)
-        table = np.column_stack([pd.to_numeric(self.table.frame[name], errors="coerce").to_numpy(dtype=float) for name in names])
+            self._fail(
+                f"probabilities of item {item.name!r} lack {sorted(set(names) - set(present))[0]!r}", field=item.name
+            )
+        table = np.column_stack(
+            [pd.to_numeric(self.table.frame[name], errors="coerce").to_numpy(dtype=float) for name in names]
+        )
         bad = np.flatnonzero(~(np.isfinite(table) & (table >= 0)).all(axis=1) | (np.abs(table.sum(axis=1) - 1) > 0.01))
         if len(bad):
             self._fail(f"probabilities of item {item.name!r} are not between 0 and 1 with sum 1", int(bad[0]), names[0])

@@ -50,7 +50,10 @@ class Scripted:
 
     def __init__(self, reference: str, options: ScriptedOptions | None = None) -> None:
         if reference not in SCRIPTS:
-            raise ConfigError(f"there is no script {reference!r}", hint=did_you_mean(reference, SCRIPTS) or f"scripts: {', '.join(SCRIPTS)}")
+            raise ConfigError(
+                f"there is no script {reference!r}",
+                hint=did_you_mean(reference, SCRIPTS) or f"scripts: {', '.join(SCRIPTS)}",
+            )
         self.name, self.options = reference, options or ScriptedOptions()
         self._inner = self._build_inner()
         self._pilot: Sample | None = None
@@ -87,7 +90,11 @@ class Scripted:
 
     def banners(self) -> Sequence[str]:
         """A warning where the people's answers are seen."""
-        return ("A scripted simulator that sees the people's answers: for tests and documentation.",) if self.capabilities.needs_answers else ()
+        return (
+            ("A scripted simulator that sees the people's answers: for tests and documentation.",)
+            if self.capabilities.needs_answers
+            else ()
+        )
 
     def answer(self, interviews: Interviews) -> Answers:
         """Answer all people of a draw at once."""
@@ -116,7 +123,10 @@ class Scripted:
         return {item.name: people.answers[item.name].copy() for item in task.items}
 
     def _constant(self, task: Task, people: Sample, rng: np.random.Generator) -> Columns:
-        modal = {item.name: np.bincount(people.answers[item.name][people.answered(item.name)], minlength=item.k).argmax() for item in task.items}
+        modal = {
+            item.name: np.bincount(people.answers[item.name][people.answered(item.name)], minlength=item.k).argmax()
+            for item in task.items
+        }
         return {name: np.full(people.n, option, dtype=np.int64) for name, option in modal.items()}
 
     def _first(self, task: Task, people: Sample, rng: np.random.Generator) -> Columns:

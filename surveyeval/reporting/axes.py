@@ -76,7 +76,7 @@ def estimates_table(
     for line in lines:
         text, sub = label(line)
         span, unit = len(context.names), line.quantity.unit
-        people = Cell(*shown(line.reference, unit), "number people", rows=span)
+        people = Cell(*shown(line.reference, unit), "number", rows=span)
         floor = _floor(line, span)
         for model, name in enumerate(context.names):
             first = model == 0
@@ -245,7 +245,7 @@ def _individual_table(context: Context, caption: str, lines: Sequence[Line], *, 
         text, sub = _named(context, line)
         for model, name in enumerate(context.names):
             head = Cell(text, sub, head=True, rows=span) if model == 0 else None
-            reference = Cell(*shown(line.reference, unit), "number people", rows=span) if model == 0 else None
+            reference = Cell(*shown(line.reference, unit), "number", rows=span) if model == 0 else None
             gains = [_difference(line.get(model, quantity), unit) for quantity in ("gain_over_floor", "gain_over_cell")]
             own = Cell(name, css="model", model=model)
             rows.append(Row([head, own, _matched(line, model), reference, *gains], "first" if model == 0 else ""))

@@ -120,6 +120,7 @@ class Section:
     points: Sequence[str] = ()
     code: Sequence[tuple[str, str]] = field(default=())
     small_multiples: bool = False
+    legend: Sequence[LegendEntry] = ()
 
 
 def cell(text: str, sub: str = "", css: str = "number") -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -14,7 +15,7 @@ from surveyeval.reporting.figures import SHAPES, draw_value, legend
 from surveyeval.reporting.lines import Value
 from surveyeval.reporting.numbers import MISSING, coefficient, interval, percent
 
-__all__ = ["by_arm", "coefficient_figures", "coefficient_tables", "shares"]
+__all__ = ["by_arm", "coefficient_figures", "coefficient_tables", "shares", "shares_table"]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -68,6 +69,21 @@ def _bar(
         drawn += draw_value(scale, value, 3 + step * (model + 0.5), SHAPES[model % len(SHAPES)], model)
         said.append(f"{names[model]} {percent(share)}")
     return svg.strip(height, f"{row['label']}: {', '.join(said)}", *drawn)
+
+
+def shares_table(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
+    """The figures of `shares` as one table."""
+    per_model = [[row for row in table["distributions"] if row["arm"] == ""] for table in tables]
+    sizes = Counter(row["item"] for row in per_model[0])
+    rows = []
+    for position, row in enumerate(per_model[0]):
+        first = position == 0 or per_model[0][position - 1]["item"] != row["item"]
+        head = Cell(row["item"], f"{row['n_human']:,} people", head=True, rows=sizes[row["item"]]) if first else None
+        people = Cell(percent(row["human"], 1), interval(row["human_low"], row["human_high"], "share"), "number")
+        own = [Cell(percent(model[position]["simulated"], 1), css="number") for model in per_model]
+        rows.append(Row([head, Cell(row["label"]), people, *own], "first" if first else ""))
+    columns = ["Item", "Option", "People", *names]
+    return Table("Shares of every option", columns, rows, frozenset(range(2, len(columns))), folded=True)
 
 
 def by_arm(tables: Sequence[Mapping[str, Any]], names: Sequence[str], arms: Mapping[str, str]) -> list[Table]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from surveyeval.reporting import distributions, text
 from surveyeval.reporting.axes import axis_section, by_arm_section, glance, principal
 from surveyeval.reporting.blocks import Banner, Cell, Fact, Row, Section, Table
 from surveyeval.reporting.context import Context, plain
+from surveyeval.reporting.figures import legend
 from surveyeval.reporting.numbers import MISSING, count, enumerate_words, number, percent, with_interval
 from surveyeval.reporting.verdicts import verdict
 
@@ -60,7 +62,6 @@ def _joint(context: Context) -> str:
         value = line.matched(model)
         said.append(f"{name} {verdict(line, model)}" if value.ok else f"{name} has none")
     return f"Read first, the joint log-loss: how many bits it takes to predict all answers of one person, fewer being better.{bar} {'. '.join(said)}."
-
 
 
 def _hidden(context: Context) -> str:
@@ -132,8 +133,6 @@ def sections(context: Context) -> Iterator[Section]:
 
 def _with_descriptions(context: Context, section: Section) -> Section:
     """Axis sections with the descriptive tables that belong to them."""
-    from dataclasses import replace
-
     if section.key == "subgroups" and context.tables[0]["groups"]:
         return replace(section, tables=[*section.tables, _group_sizes(context)])
     if section.key == "coherence" and context.tables[0]["coherence"]:
@@ -224,9 +223,14 @@ def _distributions(context: Context) -> Section:
         "Bars are people with 95% Wilson intervals, marks are models, on the full test sample with arms pooled. Shares are of "
         "those who answered."
     )
-    arms = distributions.by_arm(context.tables, context.names, context.arms) if len(context.arms) > 1 else []
+    tables = [distributions.shares_table(context.tables, context.names)]
+    if len(context.arms) > 1:
+        tables += distributions.by_arm(context.tables, context.names, context.arms)
     drawn = distributions.shares(context.tables, context.names)
-    return Section("distributions", "Answers, item by item", "", [paragraph], drawn, arms, small_multiples=True)
+    marks = legend(context.names, (), "")[1:]
+    return Section(
+        "distributions", "Answers, item by item", "", [paragraph], drawn, tables, small_multiples=True, legend=marks
+    )
 
 
 def _validity(context: Context) -> Section:

@@ -8,7 +8,6 @@ from typing import Any
 from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import count, enumerate_words, number, percent
-
 from surveyeval.reporting.verdicts import against_cell
 
 __all__ = ["compared", "generated", "human_source", "limits", "undecided", "wording"]

@@ -262,7 +262,12 @@ class _Compiler:
             return self._cut(parts)
         if name in ("abs", "log") and len(parts) != 1:
             raise RuleError(f"{name}(...) takes one argument")
-        operations: dict[str, Callable[..., Any]] = {"abs": np.abs, "log": np.log, "min": _fold(np.minimum), "max": _fold(np.maximum)}
+        operations: dict[str, Callable[..., Any]] = {
+            "abs": np.abs,
+            "log": np.log,
+            "min": _fold(np.minimum),
+            "max": _fold(np.maximum),
+        }
         operation = operations[name]
         return _Part(_NUMBER, lambda get, n: kleene.arithmetic(operation, *(part.evaluate(get, n) for part in parts)))
 

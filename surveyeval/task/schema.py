@@ -165,7 +165,9 @@ class RegressionSpec(Model):
     formula: Expression
     family: Literal["ols", "logit", "ordered", "multinomial"]
     blocks: dict[Literal["treatment", "belief", "demographic"], list[str]]
-    errors: Literal["HC2", "model", "CR2"] | None = Field(None, description="default: HC2 for ols, model for the others")
+    errors: Literal["HC2", "model", "CR2"] | None = Field(
+        None, description="default: HC2 for ols, model for the others"
+    )
     event: Code | None = Field(None, description="logit: response code counted as 1; default: the last option")
     note: str | None = None
 
@@ -190,7 +192,9 @@ class TaskSpec(Model):
     description: str | None = None
     tags: list[str] = Field(default_factory=list)
     source: SourceSpec
-    comparable: bool | None = Field(None, description="default: true for human rows; synthetic rows are never comparable")
+    comparable: bool | None = Field(
+        None, description="default: true for human rows; synthetic rows are never comparable"
+    )
     profile: dict[Name, ProfileField] = Field(default_factory=dict)
     profile_sets: dict[Slug, list[Name]] = Field(
         default_factory=dict,

@@ -11,11 +11,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("numpy", "pandas", "scipy", "statsmodels", "pyarrow", "pydantic", "torch", "transformers", "matplotlib", "jinja2")
+HEAVY = (
+    "numpy",
+    "pandas",
+    "scipy",
+    "statsmodels",
+    "pyarrow",
+    "pydantic",
+    "torch",
+    "transformers",
+    "matplotlib",
+    "jinja2",
+)
 
 
 def surveyeval(*words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([sys.executable, "-m", "surveyeval", *words], cwd=cwd, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "surveyeval", *words], cwd=cwd, text=True, capture_output=True, check=False
+    )
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -45,14 +58,35 @@ def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
 
 
 def test_a_run_is_stored_shown_scored_again_and_not_repeated(tmp_path: Path) -> None:
-    words = ["run", "--task", "anes96", "--model", "uni=baseline:uniform", "--model", "scripted:human", "--limit", "90", "--splits", "3"]
+    words = [
+        "run",
+        "--task",
+        "anes96",
+        "--model",
+        "uni=baseline:uniform",
+        "--model",
+        "scripted:human",
+        "--limit",
+        "90",
+        "--splits",
+        "3",
+    ]
     first = surveyeval(*words, cwd=tmp_path)
     assert "Report card:" in first.stdout
     folders = sorted(path for path in (tmp_path / "runs").iterdir() if (path / "manifest.json").exists())
     assert len(folders) == 2
     for folder in folders:
         names = {path.name for path in folder.iterdir()}
-        assert {"manifest.json", "config.yaml", "task.yaml", "responses.parquet", "metrics.json", "tables.json", "report.html", "report.md"} <= names
+        assert {
+            "manifest.json",
+            "config.yaml",
+            "task.yaml",
+            "responses.parquet",
+            "metrics.json",
+            "tables.json",
+            "report.html",
+            "report.md",
+        } <= names
         assert str(tmp_path) not in (folder / "manifest.json").read_text()
     metrics = [(folder / "metrics.json").read_bytes() for folder in folders]
     again = surveyeval(*words, cwd=tmp_path)
@@ -67,10 +101,25 @@ def test_a_run_is_stored_shown_scored_again_and_not_repeated(tmp_path: Path) -> 
 
 
 def test_an_interrupted_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
-    words = ["run", "--task", "disclosure", "--model", "baseline:cell", "--limit", "80", "--draws", "3", "--splits", "2"]
+    words = [
+        "run",
+        "--task",
+        "disclosure",
+        "--model",
+        "baseline:cell",
+        "--limit",
+        "80",
+        "--draws",
+        "3",
+        "--splits",
+        "2",
+    ]
     surveyeval(*words, "-o", "whole", cwd=tmp_path)
     surveyeval(*words, "-o", "broken", cwd=tmp_path)
-    whole, broken = next((tmp_path / "whole").glob("*/manifest.json")).parent, next((tmp_path / "broken").glob("*/manifest.json")).parent
+    whole, broken = (
+        next((tmp_path / "whole").glob("*/manifest.json")).parent,
+        next((tmp_path / "broken").glob("*/manifest.json")).parent,
+    )
     for name in ("responses.parquet", "metrics.json", "tables.json"):
         (broken / name).unlink()
     manifest = json.loads((broken / "manifest.json").read_text())
@@ -80,9 +129,24 @@ def test_an_interrupted_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_draws_are_averaged_and_their_spread_is_given(tmp_path: Path) -> None:
-    surveyeval("run", "--task", "disclosure", "--model", "baseline:marginal", "--limit", "80", "--draws", "2", "--splits", "2", cwd=tmp_path)
+    surveyeval(
+        "run",
+        "--task",
+        "disclosure",
+        "--model",
+        "baseline:marginal",
+        "--limit",
+        "80",
+        "--draws",
+        "2",
+        "--splits",
+        "2",
+        cwd=tmp_path,
+    )
     (path,) = tmp_path.glob("runs/*/metrics.json")
-    rows = [row for row in json.loads(path.read_text())["estimates"] if row["quantity"] == "matched" and row["headline"]]
+    rows = [
+        row for row in json.loads(path.read_text())["estimates"] if row["quantity"] == "matched" and row["headline"]
+    ]
     assert all(row["draws"] == 2 for row in rows)
     assert any(row["sd_draws"] for row in rows)
 
@@ -104,7 +168,9 @@ def test_draws_are_averaged_and_their_spread_is_given(tmp_path: Path) -> None:
         (["score", "nowhere"], 1, "no run directory"),
     ],
 )
-def test_mistakes_get_one_block_that_says_what_would_be_right(words: list[str], code: int, message: str, tmp_path: Path) -> None:
+def test_mistakes_get_one_block_that_says_what_would_be_right(
+    words: list[str], code: int, message: str, tmp_path: Path
+) -> None:
     done = surveyeval(*words, cwd=tmp_path, code=code)
     assert message in " ".join(done.stderr.split())
 
@@ -115,7 +181,9 @@ def test_answers_from_a_file_are_scored(tmp_path: Path) -> None:
 
     data = anes96.load_pandas().data.astype(int)
     columns = {"pid": "PID", "self_lr": "selfLR", "clinton_lr": "ClinLR", "dole_lr": "DoleLR", "vote": "vote"}
-    frame = pd.DataFrame({"respondent": range(1, len(data) + 1), **{name: data[column] for name, column in columns.items()}})
+    frame = pd.DataFrame(
+        {"respondent": range(1, len(data) + 1), **{name: data[column] for name, column in columns.items()}}
+    )
     frame.to_csv(tmp_path / "copy.csv", index=False)
     surveyeval("run", "--task", "anes96", "--model", "file:copy.csv", "--limit", "100", "--splits", "3", cwd=tmp_path)
     (path,) = tmp_path.glob("runs/*/metrics.json")

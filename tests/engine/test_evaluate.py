@@ -38,7 +38,9 @@ def estimates(name: str) -> pd.DataFrame:
         interviews = Interviews(task, shown, uniforms)
         answers = model.answer(interviews)
         scores = model.log_prob(interviews, human) if model.capabilities.log_prob else {}
-        simulated[text] = [human.without_answers().with_answers(answers.answers, states=answers.states, log_prob=scores)]
+        simulated[text] = [
+            human.without_answers().with_answers(answers.answers, states=answers.states, log_prob=scores)
+        ]
     return evaluate(task, human, simulated, pilot, metrics=api.metrics(), splits=3)
 
 
@@ -48,7 +50,9 @@ def table(request: pytest.FixtureRequest) -> pd.DataFrame:
 
 
 def head(table: pd.DataFrame, quantity: str, model: str, metric: str, block: str = "") -> pd.Series:
-    rows = table[(table["quantity"] == quantity) & (table["model"] == model) & (table["metric"] == metric) & table["headline"]]
+    rows = table[
+        (table["quantity"] == quantity) & (table["model"] == model) & (table["metric"] == metric) & table["headline"]
+    ]
     rows = rows[rows["block"] == block]
     assert len(rows)
     return rows.iloc[0]
@@ -109,7 +113,9 @@ def test_two_halves_of_people_give_the_published_size_of_the_coefficient_metrics
 
 def test_groups_that_are_too_small_are_named(table: pd.DataFrame) -> None:
     small = estimates("disclosure")
-    rows = small[(small["quantity"] == "matched") & (small["group"].str.startswith("gender=")) & (small["status"] == "too_small")]
+    rows = small[
+        (small["quantity"] == "matched") & (small["group"].str.startswith("gender=")) & (small["status"] == "too_small")
+    ]
     assert len(rows)
     assert rows["reason"].str.contains("15 are needed").all()
 

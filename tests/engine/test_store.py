@@ -86,4 +86,9 @@ def test_the_plan_covers_every_interview_of_every_draw_once() -> None:
 
 def test_the_plan_changes_with_respondents_draws_and_block_size() -> None:
     base = make_plan(["a", "b"], 1, 2).hash
-    assert len({base, make_plan(["b", "a"], 1, 2).hash, make_plan(["a", "b"], 2, 2).hash, make_plan(["a", "b"], 1, 1).hash}) == 4
+    assert (
+        len(
+            {base, make_plan(["b", "a"], 1, 2).hash, make_plan(["a", "b"], 2, 2).hash, make_plan(["a", "b"], 1, 1).hash}
+        )
+        == 4
+    )

@@ -43,7 +43,9 @@ def test_a_perfect_fit_is_never_significance() -> None:
     assert np.isnan(fits.se).all()
 
 
-def test_collinear_columns_are_not_estimable_and_the_others_are(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def test_collinear_columns_are_not_estimable_and_the_others_are(
+    data: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
     X, y, weight = data
     doubled = np.column_stack([X, X[:, 1]])
     fits, alone = ols_hc2(doubled, y, weight), ols_hc2(X, y, weight)

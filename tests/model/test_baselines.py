@@ -34,7 +34,11 @@ def sample(rows: list[tuple[str, str, int]]) -> Sample:
     arm, sex, vote = zip(*rows, strict=True)
     n = len(rows)
     answers = {"vote": np.array(vote)}
-    people = Sample(np.array([f"p{i}" for i in range(n)], dtype=object), np.array(arm, dtype=object), profile={"sex": np.array(sex, dtype=object)})
+    people = Sample(
+        np.array([f"p{i}" for i in range(n)], dtype=object),
+        np.array(arm, dtype=object),
+        profile={"sex": np.array(sex, dtype=object)},
+    )
     return people.with_answers(answers, simulated=False)
 
 
@@ -95,4 +99,6 @@ def test_the_chain_uses_profile_arm_and_earlier_answers_and_its_scores_are_proba
     table = baseline.answer(interviews).probabilities["vote"]
     np.testing.assert_allclose(table.sum(axis=1), 1)
     assert table[0, 0] > table[3, 0]
-    np.testing.assert_allclose(baseline.log_prob(interviews, people)["vote"], np.log(table[np.arange(6), people.answers["vote"]]))
+    np.testing.assert_allclose(
+        baseline.log_prob(interviews, people)["vote"], np.log(table[np.arange(6), people.answers["vote"]])
+    )

@@ -19,7 +19,9 @@ def test_smollm2_answers_and_its_log_loss_is_the_published_one() -> None:
     task = load_task("anes96")
     people = load_human(task).sample.take(np.arange(12))
     model = build_model("embedded:smollm2?dtype=float32&block=12").model
-    interviews = Interviews(task, people.without_answers(), uniforms(0, list(people.respondent), [i.name for i in task.items], 0))
+    interviews = Interviews(
+        task, people.without_answers(), uniforms(0, list(people.respondent), [i.name for i in task.items], 0)
+    )
     answers = host.simulate(model, interviews)
     for item in task.items:
         assert (answers.answers[item.name] >= 0).all()
