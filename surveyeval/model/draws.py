@@ -1,4 +1,4 @@
-"""From option probabilities and uniform numbers to answers."""
+"""Drawing an option from probabilities, the one way in which every model does it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,34 @@ __all__ = ["draw_options"]
 
 
 def draw_options(probabilities: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Inverse distribution function over options in declared order.
+    """Draw one option for each row by inverting the cumulative distribution over options in declared order.
 
     Parameters
     ----------
     probabilities : (n, K) float array
-        Non-negative, with a positive sum; renormalised here.
+        Not negative; rows need not sum to 1, they are renormalised.
     uniform : (n,) float array
-        In [0, 1).
+        Uniform numbers in [0, 1).
 
     Returns
     -------
     (n,) int64 array
-        The first option whose cumulative probability exceeds the number; an option of probability 0 is never drawn.
+        Index of the option drawn. An option of probability 0 is never drawn. -1 where a row has no mass or is not
+        finite, for the caller to record as invalid.
 
     Examples
     --------
-    >>> draw_options(np.array([[0.2, 0.0, 0.8]] * 3), np.array([0.1, 0.2, 0.999])).tolist()
-    [0, 2, 2]
+    >>> import numpy as np
+    >>> draw_options(np.array([[0.2, 0.0, 0.8], [2.0, 2.0, 0.0]]), np.array([0.2, 0.49]))
+    array([2, 0])
     """
     cumulative = np.cumsum(probabilities, axis=1)
-    threshold = uniform * cumulative[:, -1]
-    drawn = (cumulative <= threshold[:, None]).sum(axis=1)
-    # uniform * total can round up to total; the last option with mass is meant then
-    last = probabilities.shape[1] - 1 - np.argmax(probabilities[:, ::-1] > 0, axis=1)
-    return np.asarray(np.minimum(drawn, last), dtype=np.int64)
+    total = cumulative[:, -1]
+    chosen = (cumulative <= (uniform * total)[:, None]).sum(axis=1)
+    # Rounding can put the target at the total itself; then the last option that has any probability is meant.
+    beyond = chosen >= probabilities.shape[1]
+    if beyond.any():
+        last = probabilities.shape[1] - 1 - np.argmax(probabilities[:, ::-1] > 0, axis=1)
+        chosen = np.where(beyond, last, chosen)
+    usable = np.isfinite(total) & (total > 0)
+    return np.where(usable, chosen, -1).astype(np.int64)

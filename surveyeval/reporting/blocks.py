@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-__all__ = ["Banner", "Cell", "Fact", "Figure", "FigureRow", "LegendEntry", "Row", "Section", "Table", "cell"]
+__all__ = ["Banner", "Cell", "Fact", "Figure", "FigureRow", "LegendEntry", "Row", "Saying", "Section", "Table"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,16 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Saying:
+    """What one axis says of each model: ``models`` holds (position, name, value, clause)."""
+
+    title: str
+    subject: str
+    yardstick: str
+    models: Sequence[tuple[int, str, str, str]]
+
+
+@dataclass(frozen=True)
 class Banner:
     """A sentence that nobody may miss; ``kind`` is ``stop`` or ``note``."""
 
@@ -121,8 +131,3 @@ class Section:
     code: Sequence[tuple[str, str]] = field(default=())
     small_multiples: bool = False
     legend: Sequence[LegendEntry] = ()
-
-
-def cell(text: str, sub: str = "", css: str = "number") -> Cell:
-    """A cell with a number."""
-    return Cell(text, sub, css)

@@ -37,14 +37,14 @@ def render(runs: Sequence[RunView]) -> Card:
         When the runs cannot stand side by side; the message names what differs.
     """
     context = Context(tuple(runs))
-    lead, sentences = finding(context)
+    lead, sayings = finding(context)
     content: dict[str, Any] = {
         "title": context.task["title"],
         "task": context.task,
         "models": context.names,
         "facts": facts(context),
         "lead": lead,
-        "sentences": sentences,
+        "sayings": sayings,
         "banners": banners(context),
         "sections": [*sections(context), *_plugin_sections(runs)],
         "legend": figures.legend(context.names, ()),

@@ -118,7 +118,8 @@ def coefficient_figures(tables: Sequence[Mapping[str, Any]], names: Sequence[str
         for position in shown:
             people = tables[0]["coefficients"][position]
             error = people["human_se"]
-            zero = svg.element("line", x1=scale.at(0), x2=scale.at(0), y1=0.0, y2=200.0, class_="zero")
+            height = 20.0 + 15 * len(names)
+            zero = svg.element("line", x1=scale.at(0), x2=scale.at(0), y1=0.0, y2=height, class_="zero")
             drawn, said = [zero], []
             if error:
                 drawn += draw_value(scale, _value(people, "human"), 11, "diamond", factor=error)
@@ -130,7 +131,7 @@ def coefficient_figures(tables: Sequence[Mapping[str, Any]], names: Sequence[str
                     said.append(f"{name} {coefficient(own['simulated'])}")
             title = f"{people['term']}: {'; '.join(said) or 'not estimable for people'}"
             note = "" if error else "not estimable for people"
-            rows.append(FigureRow(str(people["term"]), svg.strip(20.0 + 15 * len(names), title, *drawn), note))
+            rows.append(FigureRow(str(people["term"]), svg.strip(height, title, *drawn), note))
         if rows:
             ticks = [svg.label(scale, tick, 12, f"{tick:g}".replace("-", "−")) for tick in scale.ticks()]
             axis = svg.strip(16, "", *ticks, css="strip axis", hidden=True)

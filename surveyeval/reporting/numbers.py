@@ -24,11 +24,11 @@ _DECIMALS = {"distance": 3, "ratio": 2, "slope": 2, "bits": 2, "plain": 3, "coun
 
 
 def number(value: float | None, unit: str = "plain") -> str:
-    """One value in its unit; shares as per cent."""
+    """One value in its unit; ``share`` as per cent with a decimal, ``percent`` without."""
     if value is None or not math.isfinite(value):
         return MISSING
-    if unit == "share":
-        return percent(value, 1)
+    if unit in ("share", "percent"):
+        return percent(value, 1 if unit == "share" else 0)
     decimals = _DECIMALS.get(unit, 3)
     if unit == "count" and abs(value) < 10 and value != round(value):
         decimals = 1
@@ -52,8 +52,7 @@ def interval(low: float | None, high: float | None, unit: str = "plain") -> str:
     """Interval without its value: ``0.021 to 0.043``; empty when there is none."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    first, last = number(low, unit), number(high, unit)
-    return f"{first.removesuffix('%')} to {last}" if unit == "share" else f"{first} to {last}"
+    return f"{number(low, unit).removesuffix('%')} to {number(high, unit)}"
 
 
 def with_interval(value: float | None, low: float | None, high: float | None, unit: str = "plain") -> str:

@@ -8,60 +8,45 @@ from typing import Any
 
 from surveyeval.reporting import distributions, text
 from surveyeval.reporting.axes import axis_section, by_arm_section, glance, principal
-from surveyeval.reporting.blocks import Banner, Cell, Fact, Row, Section, Table
+from surveyeval.reporting.blocks import Banner, Cell, Fact, Row, Saying, Section, Table
 from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.figures import legend
+from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import MISSING, count, enumerate_words, number, percent, with_interval
-from surveyeval.reporting.verdicts import verdict
+from surveyeval.reporting.verdicts import direction, verdict, yardstick
 
 __all__ = ["banners", "facts", "finding", "sections"]
 
 
-def finding(context: Context) -> tuple[list[str], list[tuple[str, str]]]:
-    """The card in plain words: what was done, and one sentence for each axis."""
+def finding(context: Context) -> tuple[list[str], list[Saying]]:
+    """The card in plain words: what was done, and what each axis says."""
     task = context.task
     whom = "synthetic rows" if context.synthetic else "people"
     lead = [
-        f"{enumerate_words(context.names)} answered the {len(task.get('wording', {}))} questions of “{task['title']}” in place of "
-        f"{count(context.n)} {whom}, knowing each one's profile{_hidden(context)}. {text.generated(context)}"
+        f"{enumerate_words(context.names)} answered the {len(task.get('wording', {}))} questions of “{task['title']}” in "
+        f"place of {count(context.n)} {whom}, knowing each one’s profile{_hidden(context)}.",
+        text.generated(context),
     ]
-    joint = context.joint
-    if joint is None:
+    sayings = []
+    if context.joint is None:
         lead.append(
-            "No model here gives probabilities of people's own answers, so there is no joint log-loss: nothing on this card "
+            "No model here gives probabilities of people’s own answers, so there is no joint log-loss: nothing on this card "
             "shows that profiles matter."
         )
     else:
-        lead.append(_joint(context))
-    sentences = []
+        sayings.append(_saying(context, "Read first", context.joint))
     for one in context.axes:
         line = principal(context, one.key)
-        if line is None or one.key == "individual":
-            continue
-        where = context.where(line)
-        subject = f"{line.quantity.label}{f' ({where})' if where else ''}"
-        said = [f"{name} {verdict(line, model)}" for model, name in enumerate(context.names)]
-        people = ""
-        if line.reference and line.reference.ok:
-            people = f"; the other half of the people {number(line.reference.value, line.quantity.unit)}"
-        sentences.append((one.title, f"{subject}: {'; '.join(said)}{people}."))
-    return lead, sentences
+        if line is not None and line is not context.joint:
+            sayings.append(_saying(context, one.title, line))
+    return lead, sayings
 
 
-def _joint(context: Context) -> str:
-    line = context.joint
-    assert line is not None
-    bars = [
-        f"{words} {number(line.floors[name].value, 'bits')}"
-        for name, words in (("marginal", "the pilot's shares within arm need"), ("cell", "its demographic cell"))
-        if name in line.floors and line.floors[name].ok
-    ]
-    bar = f" Without any language model, {enumerate_words(bars)} bits." if bars else ""
-    said = []
-    for model, name in enumerate(context.names):
-        value = line.matched(model)
-        said.append(f"{name} {verdict(line, model)}" if value.ok else f"{name} has none")
-    return f"Read first, the joint log-loss: how many bits it takes to predict all answers of one person, fewer being better.{bar} {'. '.join(said)}."
+def _saying(context: Context, title: str, line: Line) -> Saying:
+    where = context.where(line)
+    subject = f"{line.quantity.label}{f', {where}' if where else ''}: {line.quantity.help or direction(line)}"
+    models = [(model, name, *verdict(line, model)) for model, name in enumerate(context.names)]
+    return Saying(title, subject, yardstick(line), models)
 
 
 def _hidden(context: Context) -> str:
@@ -101,7 +86,6 @@ def facts(context: Context) -> list[Fact]:
         Fact("Task", f"{task['name']} {task['version']}"),
         Fact("Test", f"{count(context.n)} {people}, effective {count(round(context.sizes['n_eff']))}"),
         Fact("Pilot", f"{count(split['pilot'])} {people}, apart"),
-        Fact("Models", str(len(context.names))),
         Fact("Licence of the data", str(task.get("licence") or "not stated")),
         Fact("Made", str(context.manifest.get("created", ""))[:10]),
     ]

@@ -1,0 +1,157 @@
+"""Tables made from the pivoted estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from surveyeval.reporting.blocks import Cell, Row, Table
+from surveyeval.reporting.context import Context
+from surveyeval.reporting.lines import Line, Value
+from surveyeval.reporting.numbers import MISSING, count, interval, number, percent, signed
+from surveyeval.reporting.quantities import floor_label
+from surveyeval.reporting.verdicts import direction, shown
+
+__all__ = ["estimates_table", "half_size", "individual_table", "named", "skipped_cells"]
+
+
+def estimates_table(
+    context: Context,
+    caption: str,
+    lines: Iterable[Line],
+    label: Callable[[Line], tuple[str, str]],
+    *,
+    excess: bool = True,
+    folded: bool = False,
+) -> Table:
+    """Lines as a table: each model, the other half of the people, the floor, and what follows from them."""
+    columns = ["Measure", "Model", "Simulated", "People, other half"]
+    columns += [*(["Beyond people"] if excess else []), "Naive floor", "Recovered", "Gain over cell"]
+    rows: list[Row] = []
+    for line in lines:
+        text, sub = label(line)
+        span, unit = len(context.names), line.quantity.unit
+        people = Cell(*shown(line.reference, unit), "number", rows=span)
+        floor = _floor(line, span)
+        for model, name in enumerate(context.names):
+            first = model == 0
+            cells: list[Cell | None] = [Cell(text, sub, head=True, rows=span) if first else None]
+            cells += [Cell(name, css="model", model=model), _matched(line, model), people if first else None]
+            cells += [_difference(line.get(model, "excess"), unit)] if excess else []
+            cells += [
+                floor if first else None,
+                _recovered(line, model),
+                _difference(line.get(model, "gain_over_cell"), unit),
+            ]
+            rows.append(Row(cells, " ".join(css for css, wanted in (("grey", line.grey), ("first", first)) if wanted)))
+    return Table(caption, columns, rows, frozenset(range(2, len(columns))), _statuses(rows), folded=folded)
+
+
+#: What a status in a cell means; said once below the table.
+_STATUSES = {
+    "not resolved": "Not resolved: the naive floor and people are too close, at this n, to say how much is recovered.",
+    "too small": "Too small: too few effective people in a half for more.",
+    "not estimable": "Not estimable: undefined in these halves.",
+}
+
+
+def _statuses(rows: Iterable[Row]) -> list[str]:
+    present = {cell.text for row in rows for cell in row.cells if cell is not None and cell.css == "chip"}
+    return [words for status, words in _STATUSES.items() if status in present]
+
+
+def _matched(line: Line, model: int) -> Cell:
+    value = line.matched(model)
+    text, sub = shown(value, line.quantity.unit)
+    if not value.ok:
+        return Cell(text, sub, "chip")
+    flags = [flag for flag in value.flags if flag != "grey"]
+    draws = (
+        f"SD over {value.draws:.0f} draws {number(value.sd_draws, line.quantity.unit)}"
+        if value.sd_draws is not None and value.draws
+        else ""
+    )
+    return Cell(text, "; ".join(part for part in (sub, draws, *flags) if part), "number strong")
+
+
+def _floor(line: Line, span: int) -> Cell:
+    value = line.floors.get(line.floor)
+    if value is None or not value.ok:
+        return Cell(MISSING, floor_label(line.floor) if line.floor else "", "number muted", rows=span)
+    return Cell(number(value.value, line.quantity.unit), floor_label(line.floor), "number muted", rows=span)
+
+
+def _recovered(line: Line, model: int) -> Cell:
+    value = line.get(model, "recovered")
+    if value.ok:
+        return Cell(percent(value.value), interval(value.low, value.high, "percent"), "number")
+    if line.individual or (value.status == "not_applicable" and not value.reason):
+        return Cell(MISSING, "", "number muted")
+    if value.status == "not_resolved":
+        return Cell("not resolved", css="chip")
+    return Cell(value.status.replace("_", " "), css="chip")
+
+
+def _difference(value: Value, unit: str) -> Cell:
+    if not value.ok:
+        return Cell(MISSING, "", "number muted")
+    bounds = interval(value.low, value.high, unit)
+    decided = bool(bounds) and ((value.low or 0) > 0 or (value.high or 0) < 0)
+    return Cell(signed(value.value, unit), bounds, "number" if decided else "number muted")
+
+
+def individual_table(context: Context, caption: str, lines: Sequence[Line], *, folded: bool = False) -> Table:
+    """Individual metrics: full size, the same people, baselines below the models."""
+    floors = list(dict.fromkeys(name for line in lines for name in line.floors))
+    columns = ["Measure", "Model", "Simulated", "People", "Gain over marginal", "Gain over cell"]
+    rows = []
+    for line in lines:
+        unit, span = (
+            line.quantity.unit,
+            len(context.names) + sum(line.floors[name].ok for name in floors if name in line.floors),
+        )
+        text, sub = named(context, line)
+        for model, name in enumerate(context.names):
+            head = Cell(text, sub, head=True, rows=span) if model == 0 else None
+            reference = Cell(*shown(line.reference, unit), "number", rows=span) if model == 0 else None
+            gains = [_difference(line.get(model, quantity), unit) for quantity in ("gain_over_floor", "gain_over_cell")]
+            own = Cell(name, css="model", model=model)
+            rows.append(Row([head, own, _matched(line, model), reference, *gains], "first" if model == 0 else ""))
+        for name in floors:
+            value = line.floors.get(name)
+            if value is not None and value.ok:
+                text_, sub_ = shown(value, unit)
+                cells = [
+                    None,
+                    Cell(floor_label(name), css="muted"),
+                    Cell(text_, sub_, "number muted"),
+                    None,
+                    Cell(""),
+                    Cell(""),
+                ]
+                rows.append(Row(cells))
+    return Table(caption, columns, rows, frozenset(range(2, 6)), folded=folded)
+
+
+def named(context: Context, line: Line) -> tuple[str, str]:
+    """A line as it is called in a table, with how to read it."""
+    where = context.where(line)
+    return line.quantity.label, f"{where}, {direction(line)}" if where else direction(line)
+
+
+def skipped_cells(context: Context, lines: Iterable[Line]) -> list[str]:
+    """Cells without a value, by name."""
+    reasons = {}
+    for line in lines:
+        if line.skipped:
+            value = line.matched(0)
+            reasons[context.where(line)] = value.reason or value.status.replace("_", " ")
+    return [f"Skipped: {where} ({reason})." for where, reason in reasons.items()]
+
+
+def half_size(line: Line) -> str:
+    """Effective people in a half of the cell."""
+    size = line.reference.n_eff if line.reference and line.reference.n_eff is not None else None
+    if size is None:
+        return ""
+    grey = ", too few for more than a look" if line.grey else ""
+    return f"{count(round(size))} effective people in a half{grey}"
