@@ -33,7 +33,7 @@ demo: $(VENV)/.installed
 		--limit 250 --output $(DEMO)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

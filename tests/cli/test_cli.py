@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+#: The tests run side by side: one thread each.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 HEAVY = (
     "numpy",
     "pandas",
@@ -27,7 +30,12 @@ HEAVY = (
 
 def surveyeval(*words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "surveyeval", *words], cwd=cwd, text=True, capture_output=True, check=False
+        [sys.executable, "-m", "surveyeval", *words],
+        cwd=cwd,
+        text=True,
+        capture_output=True,
+        check=False,
+        env=ENVIRONMENT,
     )
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
