@@ -81,7 +81,7 @@ class Chain:
     def probabilities(self, task: Task, people: Sample, item: int, given: dict[str, NDArray[np.int64]]) -> FloatArray:
         """(n, K) option probabilities of one item given the earlier answers."""
         eta = self._features(task, people, item, given) @ self._beta[item]
-        return np.exp(eta - logsumexp(eta, axis=1, keepdims=True))
+        return np.asarray(np.exp(eta - logsumexp(eta, axis=1, keepdims=True)))
 
     def _numbers(self, task: Task, people: Sample, name: str) -> tuple[FloatArray, NDArray[np.bool_]]:
         column = people.profile[name]
