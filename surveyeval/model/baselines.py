@@ -6,15 +6,20 @@ pooled     the pilot's distribution, arms ignored
 marginal   the pilot's distribution within the arm
 cell       the pilot's distribution within arm and demographic cell, shrunk to the arm's by 10 pseudo-people
 chain      a regularised multinomial logit on profile, arm and earlier answers, item by item
+
+Counts carry the pilot's weights, scaled to mean 1, and 0.5 people more for every option. An arm (or an item within it) that
+nobody of the pilot answered gets the pooled distribution, and the fingerprint's details say so. Hidden profile fields are
+seen by none of them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
+from jinja2 import Environment, meta
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
@@ -41,18 +46,32 @@ class BaselineOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+#: Item number and earlier answers (option indices, -1 absent) to (n, K) option probabilities.
+Bound = Callable[[int, Mapping[str, NDArray[np.int64]]], FloatArray]
+
+
 class _Conditional(Protocol):
-    """Option probabilities for people, item by item; `given` holds earlier answers (option indices, -1 absent)."""
+    """A fitted law of each item given profile, arm and earlier answers."""
 
     def fit(self, task: Task, pilot: Sample) -> None: ...
 
-    def probabilities(
-        self, task: Task, people: Sample, item: int, given: dict[str, NDArray[np.int64]]
-    ) -> FloatArray: ...
+    def bind(self, task: Task, people: Sample) -> Bound: ...
 
 
 class Baseline:
-    """One baseline by name."""
+    """One baseline by name.
+
+    Parameters
+    ----------
+    reference : str
+        One of `BASELINES`.
+    options : BaselineOptions, optional
+
+    Raises
+    ------
+    ConfigError
+        When there is no baseline of that name.
+    """
 
     def __init__(self, reference: str, options: BaselineOptions | None = None) -> None:
         if reference not in BASELINES:
@@ -60,65 +79,95 @@ class Baseline:
             raise ConfigError(f"there is no baseline {reference!r}", hint=hint)
         self.name = reference
         self.capabilities = Capabilities(log_prob=reference != "mode", needs_pilot=True)
-        self._conditional: _Conditional | None = None
+        self._pilot: Sample | None = None
+        self._fitted: dict[frozenset[str], _Conditional] = {}
         self._pilot_hash = ""
+        self._details: dict[str, Any] = {}
 
     def fit(self, task: Task, pilot: Sample) -> None:
-        """Count the pilot's answers."""
-        conditional: _Conditional
-        if self.name == "chain":
-            from surveyeval.model.chain import Chain
+        """Learn from the pilot.
 
-            conditional = Chain()
-        else:
-            conditional = _Table(self.name)
-        conditional.fit(task, pilot)
-        self._conditional = conditional
-        digest = hashlib.sha256("\x1f".join(pilot.respondent).encode())
-        for name, column in pilot.answers.items():
-            digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
-        digest.update(pilot.weight.tobytes())
-        self._pilot_hash = digest.hexdigest()
+        Raises
+        ------
+        ModelError
+            When the pilot has no rows, or no weight.
+        """
+        if self.name != "uniform" and not pilot.weight.sum() > 0:
+            raise ModelError(
+                f"baseline {self.name!r} has nobody to learn from: the pilot has {pilot.n} rows and no weight",
+                hint="set people aside with --pilot, for example --pilot 0.25",
+            )
+        self._pilot, self._fitted = pilot, {}
+        self._pilot_hash = _hash(pilot)
+        self._details = {} if self.name == "uniform" else {"pilot_people": pilot.n, **_absent(task, pilot)}
+        self._law(task, frozenset())
+
+    def _law(self, task: Task, hidden: frozenset[str]) -> _Conditional:
+        """The law fitted without the hidden fields; fitted when first asked for."""
+        if self._pilot is None:
+            raise ModelError(f"baseline {self.name!r} is not fitted", hint="call fit(task, pilot) first")
+        if hidden not in self._fitted:
+            conditional: _Conditional
+            if self.name == "chain":
+                from surveyeval.model.chain import Chain
+
+                conditional = Chain(hidden)
+            else:
+                conditional = _Table(self.name, hidden)
+            conditional.fit(task, self._pilot)
+            self._fitted[hidden] = conditional
+        return self._fitted[hidden]
 
     def fingerprint(self) -> Fingerprint:
-        """Hash of the name and the pilot's answers."""
-        value = hashlib.sha256(f"{self.name}:{self._pilot_hash}:1".encode()).hexdigest()
-        return Fingerprint("content", value, {"baseline": self.name})
+        """Hash of the name and of the pilot's arms, profiles, weights and answers."""
+        value = hashlib.sha256(f"{self.name}:{self._pilot_hash}:2".encode()).hexdigest()
+        return Fingerprint("content", value, {"baseline": self.name, **self._details})
 
     def banners(self) -> Sequence[str]:
-        """None."""
-        return ()
-
-    def _ready(self) -> _Conditional:
-        if self._conditional is None:
-            raise ModelError(f"baseline {self.name!r} is not fitted", hint="call fit(task, pilot) first")
-        return self._conditional
+        """A sentence where the pilot lacks an arm."""
+        arms = self._details.get("arms_not_in_pilot")
+        if not arms:
+            return ()
+        return (f"Nobody of the pilot was in {', '.join(arms)}: the pilot's other arms stand in.",)
 
     def answer(self, interviews: Interviews) -> Answers:
         """Draw answers; items are independent given arm and cell, except in ``chain``."""
-        conditional = self._ready()
         task, people = interviews.task, interviews.people
+        law = self._law(task, interviews.hidden).bind(task, people)
         answers: dict[str, NDArray[np.int64]] = {}
         probabilities: dict[str, FloatArray] = {}
         for number, item in enumerate(task.items):
-            table = conditional.probabilities(task, people, number, answers)
+            table = law(number, answers)
             probabilities[item.name] = table
             answers[item.name] = draw_options(table, interviews.uniforms[:, number])
         states = {name: np.full(people.n, State.ANSWERED, dtype=np.int8) for name in answers}
         return Answers(answers, states, probabilities)
 
     def log_prob(self, interviews: Interviews, answers: Sample) -> dict[str, FloatArray]:
-        """Natural log-probability of given answers, each given the earlier ones."""
-        conditional = self._ready()
+        """Natural log-probability of given answers, each given the earlier ones; NaN where not answered."""
         task, people = interviews.task, interviews.people
+        law = self._law(task, interviews.hidden).bind(task, people)
         result = {}
         for number, item in enumerate(task.items):
-            table = conditional.probabilities(task, people, number, dict(answers.answers))
             chosen = answers.answers[item.name]
-            picked = table[np.arange(people.n), np.maximum(chosen, 0)]
+            picked = law(number, answers.answers)[np.arange(people.n), np.maximum(chosen, 0)]
             with np.errstate(divide="ignore"):
                 result[item.name] = np.where(chosen >= 0, np.log(picked), np.nan)
         return result
+
+
+def _hash(pilot: Sample) -> str:
+    """Hash of everything of the pilot that a baseline can learn from."""
+    digest = hashlib.sha256(pilot.weight.tobytes())
+    columns: dict[str, Any] = {"arm": pilot.arm, **pilot.profile, **pilot.answers}
+    for name, column in columns.items():
+        digest.update("\x1f".join([name, *map(str, column)]).encode() + b"\x1e")
+    return digest.hexdigest()
+
+
+def _absent(task: Task, pilot: Sample) -> dict[str, list[str]]:
+    absent = [arm.label for arm in task.arms if not (pilot.arm == arm.key).any()]
+    return {"arms_not_in_pilot": absent} if absent else {}
 
 
 def make_baseline(name: str) -> Baseline:
@@ -127,17 +176,17 @@ def make_baseline(name: str) -> Baseline:
 
 
 class _Table:
-    """Baselines whose probabilities depend on the arm and the demographic cell only: one table lookup an item."""
+    """Baselines whose probabilities depend on the arm and the demographic cell only: one table lookup for each item."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, hidden: frozenset[str] = frozenset()) -> None:
+        self.name, self.hidden = name, hidden
         self._tables: list[FloatArray] = []
         self._arms: dict[str, int] = {}
 
     def fit(self, task: Task, pilot: Sample) -> None:
         self._arms = {arm.key: number for number, arm in enumerate(task.arms)}
         arm, cell, cells = self._arm(pilot), *self._cells(task, pilot)
-        weight = pilot.weight / pilot.weight.mean() if pilot.n and pilot.weight.sum() > 0 else pilot.weight
+        weight = pilot.weight / pilot.weight.mean() if pilot.weight.sum() > 0 else pilot.weight
         for item in task.items:
             chosen = pilot.answers[item.name]
             rows = chosen >= 0
@@ -146,6 +195,7 @@ class _Table:
             self._tables.append(self._table(counts))
 
     def _table(self, counts: FloatArray) -> FloatArray:
+        """(arms, cells, K) probabilities from weighted counts; one cell where the name needs no cells."""
         arms, _, k = counts.shape
         by_arm = counts.sum(axis=1)
         everybody = by_arm.sum(axis=0)
@@ -156,7 +206,7 @@ class _Table:
         if self.name == "uniform":
             table = np.full((arms, 1, k), 1 / k)
         elif self.name == "pooled":
-            table = np.broadcast_to(pooled, (arms, 1, k)).copy()
+            table = np.tile(pooled, (arms, 1, 1))
         elif self.name == "mode":
             modal = np.where(empty, everybody.argmax(), by_arm.argmax(axis=1))
             table = np.eye(k)[modal][:, None, :]
@@ -171,15 +221,28 @@ class _Table:
         return np.array([self._arms[arm] for arm in people.arm], dtype=np.int64)
 
     def _cells(self, task: Task, people: Sample) -> tuple[NDArray[np.int64], int]:
-        """Cell of every person; a missing demographic is a level of its own."""
+        """Cell of every person, from 0; a missing demographic is a level of its own."""
         cell, count = np.zeros(people.n, dtype=np.int64), 1
         if self.name == "cell":
             for column in task.spec.cells:
-                index, labels = task.groups(people, column)
-                cell = cell * (len(labels) + 1) + index + 1
-                count *= len(labels) + 1
+                if not _uses(task, column) & self.hidden:
+                    index, labels = task.groups(people, column)
+                    cell = cell * (len(labels) + 1) + index + 1
+                    count *= len(labels) + 1
         return cell, count
 
-    def probabilities(self, task: Task, people: Sample, item: int, given: dict[str, NDArray[np.int64]]) -> FloatArray:
-        cell, _ = self._cells(task, people)
-        return self._tables[item][self._arm(people), cell]
+    def bind(self, task: Task, people: Sample) -> Bound:
+        arm, (cell, _) = self._arm(people), self._cells(task, people)
+        return lambda item, given: self._tables[item][arm, cell]
+
+
+def _uses(task: Task, column: str) -> set[str]:
+    """The column and everything that it is derived from."""
+    found, pending = set(), {column}
+    while pending:
+        name = pending.pop()
+        found.add(name)
+        if name in task.spec.derived:
+            expression = Environment(autoescape=True).parse("{{ " + task.spec.derived[name] + " }}")
+            pending |= meta.find_undeclared_variables(expression) - found
+    return found

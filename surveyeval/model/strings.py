@@ -1,4 +1,7 @@
-"""Model strings: ``scheme:reference?option=value&option=value``, with an optional ``NAME=`` in front."""
+"""Model strings: ``scheme:reference?option=value&option=value``, with an optional ``NAME=`` in front.
+
+Percent-encoding writes what would end a part: ``%3F`` for a question mark in a reference, ``%26`` for ``&`` in a value.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import unquote
 
 from surveyeval.errors import ConfigError, did_you_mean
 
 __all__ = ["ModelString", "build_options", "parse_model_string"]
 
 _NAMED = re.compile(
-    r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.+ -]*)=(?P<rest>(?:[A-Za-z0-9_.+-]+/)?[a-z][a-z0-9_+-]*:.*)", re.DOTALL
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.+ -]*)=(?P<rest>(?:[A-Za-z0-9_.+-]+/)?[a-z0-9][a-z0-9_.+-]*:.*)", re.DOTALL
 )
-_SCHEME = re.compile(r"(?:[A-Za-z0-9_.+-]+/)?[a-z][a-z0-9_+-]*")
+_SCHEME = re.compile(r"(?:[A-Za-z0-9_.+-]+/)?[a-z0-9][a-z0-9_.+-]*")
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,12 @@ class ModelString:
     @property
     def text(self) -> str:
         """The canonical string."""
-        query = "&".join(f"{key}={quote(value, safe='/:,.+-_')}" for key, value in sorted(self.options.items()))
-        return f"{self.scheme}:{self.reference}" + (f"?{query}" if query else "")
+        query = "&".join(f"{key}={_escape(value, '&')}" for key, value in sorted(self.options.items()))
+        return f"{self.scheme}:{_escape(self.reference, '?')}" + (f"?{query}" if query else "")
+
+
+def _escape(text: str, special: str) -> str:
+    return text.replace("%", "%25").replace(special, f"%{ord(special):02X}")
 
 
 def parse_model_string(text: str, settings: Mapping[str, str] | None = None) -> ModelString:
@@ -53,28 +61,40 @@ def parse_model_string(text: str, settings: Mapping[str, str] | None = None) -> 
     >>> parsed.name, parsed.scheme, parsed.reference, dict(parsed.options)
     ('small', 'hf', 'org/name', {'dtype': 'float32'})
     """
+    text = text.strip()
     named = _NAMED.fullmatch(text)
     name, rest = (named["name"], named["rest"]) if named else ("", text)
     scheme, colon, remainder = rest.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
-        raise ConfigError(
-            f"model {text!r} is not written scheme:reference", hint="for example baseline:cell or hf:org/name"
-        )
+        # a hub name or folder without its scheme is the most likely slip
+        hint = f"did you mean 'hf:{rest}'?" if "/" in rest and not colon else "for example baseline:cell or hf:org/name"
+        raise ConfigError(f"model {text!r} is not written scheme:reference", hint=hint)
     reference, mark, query = remainder.partition("?")
     if not reference:
         raise ConfigError(
             f"model {text!r} says nothing after {scheme!r}:", hint="for example baseline:cell or hf:org/name"
         )
     options: dict[str, str] = {}
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(mark))
-    except ValueError as error:
-        raise ConfigError(f"options {query!r} of model {text!r} are not written key=value&key=value") from error
+    pairs = _pairs(text, query) if mark else []
     for key, value in [*pairs, *(settings or {}).items()]:
         if options.get(key, value) != value:
             raise ConfigError(f"option {key!r} of model {text!r} is given twice with different values")
         options[key] = value
-    return ModelString(name or f"{scheme}:{reference}", scheme, unquote(reference), options)
+    reference = unquote(reference)
+    return ModelString(name or f"{scheme}:{reference}", scheme, reference, options)
+
+
+def _pairs(text: str, query: str) -> list[tuple[str, str]]:
+    pairs = []
+    for part in query.split("&"):
+        key, equals, value = part.partition("=")
+        if not equals or not _KEY.fullmatch(key):
+            raise ConfigError(
+                f"option {part!r} of model {text!r} is not written key=value",
+                hint="write scheme:reference?key=value&key=value; %26 stands for & in a value, %3F for ? in a reference",
+            )
+        pairs.append((key, unquote(value)))
+    return pairs
 
 
 def build_options(options_class: Any, parsed: ModelString) -> Any:
@@ -104,5 +124,6 @@ def build_options(options_class: Any, parsed: ModelString) -> Any:
                 hint = did_you_mean(key, known) or (f"options: {', '.join(known)}" if known else "it has no options")
                 problems.append(Problem(f"model {parsed.scheme!r} has no option {key!r}", hint=hint))
             else:
-                problems.append(Problem(f"option {key!r} of model {parsed.text!r}: {one['msg'].lower()}"))
+                said = one["msg"][:1].lower() + one["msg"][1:]
+                problems.append(Problem(f"option {key!r} of model {parsed.text!r}: {said}, not {one['input']!r}"))
         raise ConfigError(problems=problems) from error

@@ -9,42 +9,23 @@ from itertools import groupby
 from surveyeval.reporting import figures
 from surveyeval.reporting.blocks import Figure, LegendEntry, Section, Table
 from surveyeval.reporting.context import Context, plain
+from surveyeval.reporting.headlines import PRINCIPAL, principals
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.quantities import Axis
 from surveyeval.reporting.tables import estimates_table, half_size, individual_table, named, skipped_cells
 from surveyeval.reporting.verdicts import direction
 
-__all__ = ["axis_section", "by_arm_section", "glance", "principal"]
-
-#: The metric that stands for an axis where one is named in a sentence or broken down by item.
-_PRINCIPAL = {
-    "alignment": ("js_distance",),
-    "subgroups": ("group_js_distance",),
-    "heterogeneity": ("structure_ratio", "unique_patterns"),
-    "coherence": ("coherence", "gap"),
-    "coefficients": ("share_differing", "exaggeration", "f1"),
-    "individual": ("joint_log_loss",),
-}
-
-
-def principal(context: Context, axis: str) -> Line | None:
-    """The headline that a sentence about the axis is made from."""
-    lines = context.lines.headlines(axis)
-    for name in _PRINCIPAL.get(axis, ()):
-        for line in lines:
-            if name in (line.metric, line.name) and not line.skipped:
-                return line
-    return next((line for line in lines if not line.skipped), None)
+__all__ = ["axis_section", "by_arm_section", "glance"]
 
 
 def glance(context: Context) -> tuple[Figure | None, Table]:
     """Headlines of all axes: a figure of what is recovered, and a table."""
-    lines = [line for one in _individual_first(context.axes) for line in context.lines.headlines(one.key)]
+    lines = [line for one in _individual_first(context.axes) for line in principals(context, one.key)]
     titles = {one.key: one.title for one in context.axes}
     labelled = [(titles[line.axis], _label(context, line), line) for line in lines]
     table = estimates_table(
         context,
-        "At a glance: the headline of each axis",
+        "The headline of each axis",
         lines,
         lambda line: (_label(context, line), f"{titles[line.axis]}, {direction(line)}"),
         excess=False,
@@ -71,7 +52,12 @@ def axis_section(context: Context, axis: Axis) -> Section:
     for unit, lines in _by_unit(overall):
         rows = [(line.quantity.label, _note(context, line), line) for line in lines]
         drawn.append(figures.dots(_unit_title(unit).capitalize(), rows, context.names, _reading(lines)))
-    tables = [estimates_table(context, f"{axis.title}: overall", overall, lambda line: named(context, line))]
+    first = [line for line in overall if line.headline] or overall
+    further = [line for line in overall if line not in first]
+    tables = [estimates_table(context, f"{axis.title}: overall", first, lambda line: named(context, line))]
+    if further:
+        caption = f"{axis.title}: further measures"
+        tables.append(estimates_table(context, caption, further, lambda line: named(context, line), folded=True))
     groups = [line for line in held if "=" in line.group and not line.item]
     if groups:
         drawn += _group_figures(context, axis, groups)
@@ -114,7 +100,7 @@ def by_arm_section(context: Context) -> Section | None:
     for name in dict.fromkeys(line.name for line in lines if not line.item):
         own = [line for line in lines if line.name == name and not line.item]
         rows = [(context.arms.get(line.arm, line.arm), line.rule, line) for line in own]
-        if name in {known for names in _PRINCIPAL.values() for known in names}:
+        if name in {known for names in PRINCIPAL.values() for known in names}:
             drawn.append(figures.dots(f"{own[0].quantity.label} by arm", rows, context.names, _reading(own)))
     plain_lines = [line for line in lines if not line.item]
     tables = [
@@ -181,7 +167,7 @@ def _drawn(drawn: Iterable[Figure | None]) -> list[Figure]:
 def _group_figures(context: Context, axis: Axis, lines: Sequence[Line]) -> list[Figure | None]:
     drawn = []
     for name in dict.fromkeys(line.name for line in lines):
-        if name not in _PRINCIPAL.get(axis.key, ()):
+        if name not in PRINCIPAL.get(axis.key, ()):
             continue
         own = [line for line in lines if line.name == name]
         for subgroup, members in groupby(own, key=lambda line: line.group.partition("=")[0]):
@@ -232,7 +218,7 @@ def _note(context: Context, line: Line) -> str:
 
 def _principal_of(axis: str, lines: Sequence[Line]) -> str:
     present = [line.name for line in lines]
-    return next((name for name in _PRINCIPAL.get(axis, ()) if name in present), present[0])
+    return next((name for name in PRINCIPAL.get(axis, ()) if name in present), present[0])
 
 
 def _absent(context: Context, axis: str) -> list[str]:

@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; ``folded`` tables are closed until asked for."""
+    """A table with a caption; ``folded`` tables are closed until asked for, ``stacked`` ones become a list on a phone."""
 
     caption: str
     columns: Sequence[str]
@@ -55,6 +55,7 @@ class Table:
     numeric: frozenset[int] = frozenset()
     notes: Sequence[str] = ()
     folded: bool = False
+    stacked: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from markupsafe import Markup
 from surveyeval.reporting import figures, svg
 from surveyeval.reporting.blocks import Section
 from surveyeval.reporting.context import Context
+from surveyeval.reporting.escaping import fenced, markdown_text, printable
 from surveyeval.reporting.sections import banners, facts, finding, sections
 from surveyeval.reporting.view import RunView
 
-__all__ = ["Card", "markdown_text", "render"]
+__all__ = ["Card", "render"]
 
 
 @dataclass(frozen=True)
@@ -68,37 +69,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["md"] = markdown_text
-    environment.filters["clean"] = printable
-    environment.filters["fenced"] = _fenced
+    environment.filters["fenced"] = fenced
     environment.finalize = printable
     environment.globals["model_key"] = _model_key
     return environment
-
-
-_CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
-)
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
-
-
-def printable(value: Any) -> Any:
-    """Text without terminal escapes, control characters and direction overrides; everything else as it is."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return _CONTROL.sub("", value)
-    return value
-
-
-def markdown_text(text: str) -> Markup:
-    """Text for one line of Markdown or a cell of a table: nothing in it is read as Markdown or HTML."""
-    line = " ".join(printable(str(text)).split())
-    escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return Markup(_MARKDOWN.sub(r"\\\1", escaped))  # noqa: S704 - escaped above
-
-
-def _fenced(text: str) -> Markup:
-    """Text as an indented code block, which no content can end."""
-    lines = printable(text).splitlines() or [""]
-    return Markup("\n".join(f"    {line}" for line in lines))  # noqa: S704 - inside a code block nothing is read
 
 
 def _model_key(model: int) -> Markup:

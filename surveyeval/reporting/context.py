@@ -95,7 +95,8 @@ class Context:
             parts.append(line.item)
         if line.group:
             subgroup, equals, label = line.group.partition("=")
-            parts.append(f"{plain(subgroup)}: {label}" if equals else f"mean over {plain(subgroup)}")
+            over = "mean over" if line.axis == "subgroups" else "by"
+            parts.append(f"{plain(subgroup)}: {label}" if equals else f"{over} {plain(subgroup)}")
         if line.arm:
             parts.append(self.arms.get(line.arm, line.arm))
         if line.rule:

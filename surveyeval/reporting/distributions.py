@@ -92,7 +92,7 @@ def by_arm(tables: Sequence[Mapping[str, Any]], names: Sequence[str], arms: Mapp
     result = []
     for item, grouped in groupby(enumerate(per_model[0]), key=lambda pair: pair[1]["item"]):
         positions = list(grouped)
-        options = list(dict.fromkeys(str(row["label"]) for _, row in positions))
+        options = [str(row["label"]) for _, row in positions if row["arm"] == positions[0][1]["arm"]]
         rows = []
         for arm, members in groupby(positions, key=lambda pair: pair[1]["arm"]):
             held = list(members)
@@ -161,10 +161,11 @@ def coefficient_tables(tables: Sequence[Mapping[str, Any]], names: Sequence[str]
     """Every coefficient with its interval, people and models side by side, on the full test sample."""
     result = []
     for (regression, formula), positions in _regressions(tables[0]["coefficients"]):
-        held = [[table["coefficients"][position] for table in tables] for position in positions]
-        first = held[0][0]
-        if not first.get("term"):
+        terms = [position for position in positions if tables[0]["coefficients"][position]["term"]]
+        held = [[table["coefficients"][position] for table in tables] for position in terms]
+        if not held:
             continue
+        first = held[0][0]
         truth = any(models[0].get("truth") is not None for models in held)
         columns = ["Term", "Block", *(["Truth"] if truth else []), "People", *names]
         rows, notes = [], []
@@ -178,9 +179,7 @@ def coefficient_tables(tables: Sequence[Mapping[str, Any]], names: Sequence[str]
             for name, row in zip(names, models, strict=True):
                 if row["reason"]:
                     notes.append(f"{own['term']} is not estimable with {name}. {row['reason']}.")
-        sizes = ", ".join(
-            f"{name} {row['n_simulated']:,}" for name, row in zip(names, (table for table in held[0]), strict=True)
-        )
+        sizes = ", ".join(f"{name} {row['n_simulated']:,}" for name, row in zip(names, held[0], strict=True))
         family = "Least squares, HC2 errors" if first["family"] == "ols" else "Logit, maximum likelihood"
         notes.insert(0, f"{family}. Complete rows: people {first['n_human']:,}, {sizes}.")
         numeric = frozenset(range(2, len(columns)))

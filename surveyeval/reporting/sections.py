@@ -7,15 +7,26 @@ from dataclasses import replace
 from typing import Any
 
 from surveyeval.reporting import distributions, text
-from surveyeval.reporting.axes import axis_section, by_arm_section, glance, principal
+from surveyeval.reporting.axes import axis_section, by_arm_section, glance
 from surveyeval.reporting.blocks import Banner, Cell, Fact, Row, Saying, Section, Table
 from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.figures import legend
+from surveyeval.reporting.headlines import principal
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import MISSING, count, enumerate_words, number, percent, with_interval
 from surveyeval.reporting.verdicts import direction, verdict, yardstick
 
 __all__ = ["banners", "facts", "finding", "sections"]
+
+
+_HOW_TO_READ = (
+    "Simulated: answers simulated for one half of the people, against the people of the other half; mean over random halves.",
+    "People, other half: real people of one half against those of the other, at the same size. It is a yardstick, not perfection.",
+    "Naive floor: stand-ins that know everything but what the axis measures, made from the pilot and redrawn in every half.",
+    "Recovered: how far from the floor (0%) to people (100%). Withheld where the two are too close at this n.",
+    "Gain over cell: how much closer to people than the demographic cell of the pilot; positive is closer. Beyond people: how much "
+    "further from people than a second human sample; positive is further. Pale where the interval holds 0.",
+)
 
 
 def finding(context: Context) -> tuple[list[str], list[Saying]]:
@@ -94,9 +105,10 @@ def facts(context: Context) -> list[Fact]:
 def sections(context: Context) -> Iterator[Section]:
     """Everything below the finding."""
     figure, table = glance(context)
-    yield Section("glance", "At a glance", figures=[figure] if figure else [], tables=[table])
+    yield Section("glance", "At a glance", figures=[figure] if figure else [], tables=[table], points=_HOW_TO_READ)
     for one in context.axes:
-        yield _with_descriptions(context, axis_section(context, one))
+        section = _with_descriptions(context, axis_section(context, one))
+        yield replace(section, tables=sorted(section.tables, key=lambda table: table.folded))
         if one.key == "alignment":
             arms = by_arm_section(context)
             if arms is not None:

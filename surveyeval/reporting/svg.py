@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from surveyeval.reporting.escaping import printable
+
 __all__ = ["Scale", "arrow", "element", "label", "line", "marker", "nice_ticks", "rectangle", "strip"]
 
 
 def element(tag: str, *children: str, **attributes: object) -> Markup:
     """An element. Text children and attributes are escaped, Markup children are not; ``_`` in names becomes ``-``."""
     named = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items() if value is not None}
-    text = "".join(f' {name}="{escape(_plain(value))}"' for name, value in named.items())
-    inner = Markup("").join(children)
+    text = "".join(f' {name}="{escape(printable(_plain(value)))}"' for name, value in named.items())
+    inner = Markup("").join(printable(child) for child in children)
     return Markup(f"<{tag}{text}>{inner}</{tag}>") if inner else Markup(f"<{tag}{text}/>")  # noqa: S704 - escaped above
 
 

@@ -27,30 +27,32 @@ def estimates_table(
     columns = ["Measure", "Model", "Simulated", "People, other half"]
     columns += [*(["Beyond people"] if excess else []), "Naive floor", "Recovered", "Gain over cell"]
     rows: list[Row] = []
+    notes: list[str] = []
     for line in lines:
         text, sub = label(line)
-        span, unit = len(context.names), line.quantity.unit
-        people = Cell(*shown(line.reference, unit), "number", rows=span)
-        floor = _floor(line, span)
+        span = len(context.names)
+        scale = _loss_unit(line)
+        people, floor = _people(line, span), _floor(line, span)
+        notes += _reasons(context, line, text)
         for model, name in enumerate(context.names):
             first = model == 0
             cells: list[Cell | None] = [Cell(text, sub, head=True, rows=span) if first else None]
             cells += [Cell(name, css="model", model=model), _matched(line, model), people if first else None]
-            cells += [_difference(line.get(model, "excess"), unit)] if excess else []
+            cells += [_difference(line.get(model, "excess"), scale)] if excess else []
             cells += [
                 floor if first else None,
                 _recovered(line, model),
-                _difference(line.get(model, "gain_over_cell"), unit),
+                _difference(line.get(model, "gain_over_cell"), scale),
             ]
             rows.append(Row(cells, " ".join(css for css, wanted in (("grey", line.grey), ("first", first)) if wanted)))
-    return Table(caption, columns, rows, frozenset(range(2, len(columns))), _statuses(rows), folded=folded)
+    notes = [*_statuses(rows), *dict.fromkeys(notes)]
+    return Table(caption, columns, rows, frozenset(range(2, len(columns))), notes, folded=folded, stacked=True)
 
 
 #: What a status in a cell means; said once below the table.
 _STATUSES = {
-    "not resolved": "Not resolved: the naive floor and people are too close, at this n, to say how much is recovered.",
-    "too small": "Too small: too few effective people in a half for more.",
-    "not estimable": "Not estimable: undefined in these halves.",
+    "not resolved": "Not resolved: people and the naive floor, or people and zero, are too close at this n.",
+    "too small": "Too small: fewer than 30 effective people in a half.",
 }
 
 
@@ -59,11 +61,37 @@ def _statuses(rows: Iterable[Row]) -> list[str]:
     return [words for status, words in _STATUSES.items() if status in present]
 
 
+def _reasons(context: Context, line: Line, label: str) -> list[str]:
+    """Why a value is missing, for each model or once for all."""
+    where = context.where(line)
+    label = label if not where or where in label else f"{label}, {where}"
+    found = {name: line.matched(model) for model, name in enumerate(context.names) if not line.matched(model).ok}
+    reasons = {f"{value.status.replace('_', ' ')}, {value.reason}" for value in found.values() if value.reason}
+    if len(found) == len(context.names) and len(reasons) == 1:
+        return [f"{label}: {reasons.pop()}."]
+    return [
+        f"{label}, {name}: {value.status.replace('_', ' ')}, {value.reason}."
+        for name, value in found.items()
+        if value.reason
+    ]
+
+
+def _loss_unit(line: Line) -> str:
+    """Differences are taken on the scale of the distance from people, which for counts is a log ratio."""
+    return "ratio" if line.quantity.unit == "count" else line.quantity.unit
+
+
+def _people(line: Line, span: int) -> Cell:
+    text, sub = shown(line.reference, line.quantity.unit)
+    usable = line.reference is not None and line.reference.ok
+    return Cell(text, sub if usable else "", "number yard" if usable else "number muted yard", rows=span)
+
+
 def _matched(line: Line, model: int) -> Cell:
     value = line.matched(model)
     text, sub = shown(value, line.quantity.unit)
     if not value.ok:
-        return Cell(text, sub, "chip")
+        return Cell(text, css="chip")
     flags = [flag for flag in value.flags if flag != "grey"]
     draws = (
         f"SD over {value.draws:.0f} draws {number(value.sd_draws, line.quantity.unit)}"
@@ -76,8 +104,8 @@ def _matched(line: Line, model: int) -> Cell:
 def _floor(line: Line, span: int) -> Cell:
     value = line.floors.get(line.floor)
     if value is None or not value.ok:
-        return Cell(MISSING, floor_label(line.floor) if line.floor else "", "number muted", rows=span)
-    return Cell(number(value.value, line.quantity.unit), floor_label(line.floor), "number muted", rows=span)
+        return Cell(MISSING, floor_label(line.floor) if line.floor else "", "number muted wrap yard", rows=span)
+    return Cell(number(value.value, line.quantity.unit), floor_label(line.floor), "number muted wrap yard", rows=span)
 
 
 def _recovered(line: Line, model: int) -> Cell:
@@ -86,8 +114,6 @@ def _recovered(line: Line, model: int) -> Cell:
         return Cell(percent(value.value), interval(value.low, value.high, "percent"), "number")
     if line.individual or (value.status == "not_applicable" and not value.reason):
         return Cell(MISSING, "", "number muted")
-    if value.status == "not_resolved":
-        return Cell("not resolved", css="chip")
     return Cell(value.status.replace("_", " "), css="chip")
 
 
@@ -103,7 +129,8 @@ def individual_table(context: Context, caption: str, lines: Sequence[Line], *, f
     """Individual metrics: full size, the same people, baselines below the models."""
     floors = list(dict.fromkeys(name for line in lines for name in line.floors))
     columns = ["Measure", "Model", "Simulated", "People", "Gain over marginal", "Gain over cell"]
-    rows = []
+    rows: list[Row] = []
+    notes: list[str] = []
     for line in lines:
         unit, span = (
             line.quantity.unit,
@@ -112,9 +139,10 @@ def individual_table(context: Context, caption: str, lines: Sequence[Line], *, f
         text, sub = named(context, line)
         for model, name in enumerate(context.names):
             head = Cell(text, sub, head=True, rows=span) if model == 0 else None
-            reference = Cell(*shown(line.reference, unit), "number", rows=span) if model == 0 else None
+            reference = _people(line, span) if model == 0 else None
             gains = [_difference(line.get(model, quantity), unit) for quantity in ("gain_over_floor", "gain_over_cell")]
             own = Cell(name, css="model", model=model)
+            notes += _reasons(context, line, text) if model == 0 else []
             rows.append(Row([head, own, _matched(line, model), reference, *gains], "first" if model == 0 else ""))
         for name in floors:
             value = line.floors.get(name)
@@ -125,11 +153,11 @@ def individual_table(context: Context, caption: str, lines: Sequence[Line], *, f
                     Cell(floor_label(name), css="muted"),
                     Cell(text_, sub_, "number muted"),
                     None,
-                    Cell(""),
-                    Cell(""),
+                    Cell("", css="blank"),
+                    Cell("", css="blank"),
                 ]
                 rows.append(Row(cells))
-    return Table(caption, columns, rows, frozenset(range(2, 6)), folded=folded)
+    return Table(caption, columns, rows, frozenset(range(2, 6)), notes, folded=folded, stacked=True)
 
 
 def named(context: Context, line: Line) -> tuple[str, str]:
@@ -153,5 +181,4 @@ def half_size(line: Line) -> str:
     size = line.reference.n_eff if line.reference and line.reference.n_eff is not None else None
     if size is None:
         return ""
-    grey = ", too few for more than a look" if line.grey else ""
-    return f"{count(round(size))} effective people in a half{grey}"
+    return f"{count(round(size))} effective people in a half"

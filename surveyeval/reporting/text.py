@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from surveyeval.reporting.context import Context, plain
+from surveyeval.reporting.headlines import principals
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import count, enumerate_words, number, percent
 from surveyeval.reporting.verdicts import against_cell
@@ -101,18 +102,28 @@ def informed(context: Context) -> str:
 
 def undecided(context: Context) -> list[str]:
     """What could not be decided at this n: not resolved, undecidable, too small; by name."""
-    found: dict[str, list[str]] = {}
+    places: dict[tuple[str, str], dict[str, None]] = {}
     for one in context.axes:
         for line in context.lines.of(one.key, item=False):
             reason = _undecided(line)
             if reason:
-                where = context.where(line)
-                found.setdefault(f"{line.quantity.label}: {reason}", []).append(where or "overall")
-    for row in context.tables[0].get("groups", []):
-        if row["status"] == "skipped":
-            name = f"{plain(str(row['subgroup']))}: {row['group']}"
-            found.setdefault("Groups with fewer than 15 effective people in a half, skipped", []).append(name)
-    return [f"{reason}: {enumerate_words(dict.fromkeys(places))}." for reason, places in found.items()]
+                where = context.arms.get(line.arm, line.arm) if line.arm else context.where(line) or "overall"
+                places.setdefault((reason, line.quantity.label), {})[where] = None
+    # Measures that fail in the same places for the same reason share a line.
+    measures: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (reason, label), found in places.items():
+        measures.setdefault((reason, tuple(found)), []).append(label)
+    said = [
+        f"{reason}: {enumerate_words(labels)} ({'; '.join(where)})." for (reason, where), labels in measures.items()
+    ]
+    skipped = [
+        f"{plain(str(row['subgroup']))}: {row['group']}"
+        for row in context.tables[0].get("groups", [])
+        if row["status"] == "skipped"
+    ]
+    if skipped:
+        said.append(f"Groups skipped, with fewer than 15 effective people in a half: {'; '.join(skipped)}.")
+    return said
 
 
 def _undecided(line: Line) -> str:
@@ -120,11 +131,11 @@ def _undecided(line: Line) -> str:
         value.status for i in range(len(line.models)) for value in (line.matched(i), line.get(i, "recovered"))
     )
     if statuses["undecidable"]:
-        return "undecidable at this n"
+        return "Undecidable at this n"
     if statuses["not_resolved"]:
-        return "naive answers and people too close to tell how much is recovered"
+        return "Too close to tell how much is recovered"
     if statuses["too_small"]:
-        return "too few people"
+        return "Too few people"
     return ""
 
 
@@ -134,15 +145,15 @@ def compared(context: Context) -> list[str]:
     for model, name in enumerate(context.names):
         outcome: dict[str, list[str]] = {}
         for one in context.axes:
-            for line in context.lines.headlines(one.key):
+            for line in principals(context, one.key):
                 result = against_cell(line, model)
                 if result:
                     where = context.where(line)
                     outcome.setdefault(result, []).append(f"{line.quantity.label}{f' ({where})' if where else ''}")
         if outcome:
             words = {"better": "better on", "worse": "worse on", "undecided": "not told apart on"}
-            parts = [f"{words[key]} {enumerate_words(dict.fromkeys(outcome[key]))}" for key in words if key in outcome]
-            said.append(f"Compared with the demographic cell of the pilot, {name} is {'; '.join(parts)}.")
+            parts = [f"{words[key]} {'; '.join(dict.fromkeys(outcome[key]))}" for key in words if key in outcome]
+            said.append(f"Compared with the demographic cell of the pilot, {name} is {'. It is '.join(parts)}.")
         else:
             said.append(f"{name} could not be compared with the demographic cell of the pilot on any headline.")
     return said

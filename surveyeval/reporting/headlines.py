@@ -1,0 +1,38 @@
+"""Which of many values a sentence or the first table is made from."""
+
+from __future__ import annotations
+
+from surveyeval.reporting.context import Context
+from surveyeval.reporting.lines import Line
+
+__all__ = ["PRINCIPAL", "principal", "principals"]
+
+#: The metric that stands for an axis where one is named in a sentence or broken down by item.
+PRINCIPAL = {
+    "alignment": ("js_distance",),
+    "subgroups": ("group_js_distance",),
+    "heterogeneity": ("structure_ratio", "unique_patterns"),
+    "coherence": ("coherence", "gap"),
+    "stereotyping": ("stereotyping",),
+    "coefficients": ("share_differing", "exaggeration"),
+    "individual": ("joint_log_loss",),
+}
+
+
+def principal(context: Context, axis: str) -> Line | None:
+    """The headline that a sentence about the axis is made from."""
+    lines = context.lines.headlines(axis)
+    for name in PRINCIPAL.get(axis, ()):
+        for line in lines:
+            if name in (line.metric, line.name) and not line.skipped:
+                return line
+    return next((line for line in lines if not line.skipped), None)
+
+
+def principals(context: Context, axis: str) -> list[Line]:
+    """The few headlines of an axis that the first table shows: those with a value, in the order of importance."""
+    lines = [line for line in context.lines.headlines(axis) if not line.block]
+    wanted = PRINCIPAL.get(axis, ())
+    named = [line for name in wanted for line in lines if name in (line.metric, line.name)] or lines
+    usable = [line for line in named if not line.skipped]
+    return usable or named[:1]
