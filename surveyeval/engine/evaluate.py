@@ -225,8 +225,12 @@ class _Evaluation:
                     draws=len(draws),
                     estimand="value in the full test sample",
                 )
-                if not np.isfinite(full[q]):
-                    estimate |= {"status": "not_estimable", "reason": "undefined in the full sample"}
+                status, reason = drawn[0].status.get(key, ("ok", ""))
+                if status == "ok" and not np.isfinite(full[q]):
+                    status, reason = "not_estimable", "undefined in the full sample"
+                if status == "not_applicable":
+                    estimate["value"] = np.nan
+                estimate |= {"status": status, "reason": reason}
                 yield {**estimate, "headline": False}
 
     def _full(self, metric: Metric, draws: Sequence[Sample]) -> FloatArray:
@@ -337,8 +341,9 @@ class _Evaluation:
         series = track.value[:, q]
         half = self.human.n // 2
         n_eff = float(track.n_eff[q]) if track.n_eff is not None else np.nan
-        if key in track.status and status == "ok":
-            status, reason = track.status[key]
+        known = track.status.get(key, ("ok", ""))
+        if status == "ok" or known[0] == "not_applicable":
+            status, reason = known if known != ("ok", "") else (status, reason)
         if status == "ok" and not np.isfinite(series[0]):
             status, reason = "not_estimable", "undefined in these halves"
         flags = tuple(dict.fromkeys((*flags, *track.flags.get(key, ()))))

@@ -24,7 +24,7 @@ from surveyeval.engine.tried import count_tried
 from surveyeval.errors import CapabilityError, ConfigError, RunError, did_you_mean
 from surveyeval.model import host
 from surveyeval.model.build import NamedModel
-from surveyeval.model.protocol import Interviews, Respondent, Scorer
+from surveyeval.model.protocol import Checked, Interviews, Respondent, Scorer
 from surveyeval.task.human import HumanData
 from surveyeval.task.render import composed_person, interviews
 from surveyeval.task.task import Task
@@ -65,6 +65,8 @@ def prepare(task: Task, human: HumanData, options: RunOptions, models: Sequence[
             raise CapabilityError(
                 f"model {named.name!r} cannot do elicitation {options.elicitation!r}", hint=f"it can: {able}"
             )
+        if isinstance(named.model, Checked):
+            named.model.check(task, human.sample)
     split = make_split(human.sample, f"{task.name}:{human.sha256}")
     pilot_rows, test_rows = split.divide(options.pilot)
     trained = np.zeros(human.sample.n, dtype=bool)

@@ -10,7 +10,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +252,14 @@ def _matrix(column: Any, rows: NDArray[np.int64], n: int, k: int) -> NDArray[np.
 
 
 def _unpaired(sample: Sample) -> Sample:
-    from dataclasses import replace
-
-    return replace(sample, paired=False)
+    """Rows of nobody in particular: no identifier, profile or weight of the people in whose place they stand."""
+    nothing = np.full(sample.n, None, dtype=object)
+    return replace(
+        sample,
+        respondent=np.array([f"simulated-{number}" for number in range(1, sample.n + 1)], dtype=object),
+        profile=dict.fromkeys(sample.profile, nothing),
+        weight=np.ones(sample.n),
+        stratum=None,
+        psu=None,
+        paired=False,
+    )

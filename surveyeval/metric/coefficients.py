@@ -7,7 +7,7 @@ sides, always, since halves separate. Logit coefficients carry the residual scal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from surveyeval.data.sample import Sample
-from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.metric.regression import firth_logit, ols_hc2
+from surveyeval.task.schema import RegressionSpec
 from surveyeval.task.task import Task
 
 __all__ = ["Exaggeration", "RmseSe", "ShareDiffering", "SignAgreement", "SignF1", "SignFPR"]
@@ -39,12 +40,8 @@ class _Terms:
 class _Fitter:
     """Fits all supported regressions of a task on one sample; remembers the last weights."""
 
-    def __init__(self, task: Task, sample: Sample) -> None:
-        self.designs = [
-            (regression.family, task.design(sample, regression))
-            for regression in task.spec.regressions
-            if regression.family in SUPPORTED
-        ]
+    def __init__(self, task: Task, sample: Sample, regressions: Sequence[RegressionSpec]) -> None:
+        self.designs = [(regression.family, task.design(sample, regression)) for regression in regressions]
         self._last: tuple[FloatArray, _Terms] | None = None
 
     def fit(self, weight: FloatArray) -> _Terms:
@@ -60,12 +57,23 @@ class _Fitter:
         return terms
 
 
-def _fitter(task: Task, sample: Sample, cache: dict[Any, Any]) -> _Fitter:
+def _fitter(task: Task, sample: Sample, regressions: Sequence[RegressionSpec], cache: dict[Any, Any]) -> _Fitter:
     key = ("coefficients", id(sample))
     if key not in cache:
-        cache[key] = (sample, _Fitter(task, sample))  # the sample is kept, so that its id stays its own
+        cache[key] = (sample, _Fitter(task, sample, regressions))  # the sample is kept, so that its id stays its own
     fitter: _Fitter = cache[key][1]
     return fitter
+
+
+def _usable(task: Task, human: Sample) -> tuple[list[RegressionSpec], str]:
+    """Regressions that are compared, and a sentence on those that the people's sample rules out."""
+    usable = [regression for regression in task.spec.regressions if regression.family in SUPPORTED]
+    if not human.weighted:
+        return usable, ""
+    # Model-based errors of a logit are wrong under survey weights, and Firth's penalty has no weighted form here.
+    left_out = [regression.name for regression in usable if regression.family == "logit"]
+    said = f"survey weights rule out Firth's logit ({', '.join(left_out)}); declare a linear probability model"
+    return [regression for regression in usable if regression.family != "logit"], said if left_out else ""
 
 
 class _Comparison:
@@ -73,27 +81,38 @@ class _Comparison:
         self, metric: _Coefficients, task: Task, human: Sample, simulated: Sample, cache: dict[Any, Any]
     ) -> None:
         self.metric = metric
-        self.human, self.simulated = _fitter(task, human, cache), _fitter(task, simulated, cache)
+        regressions, self.left_out = _usable(task, human)
+        self.unpaired = not simulated.paired and any(task.needs_profile(regression) for regression in regressions)
+        self.human = _fitter(task, human, regressions, cache)
+        self.simulated = _fitter(task, simulated, regressions, cache)
         self.blocks = np.array([block for _, design in self.human.designs for block in design.blocks])
 
     def values(self, human: FloatArray, simulated: FloatArray, seed: int) -> Values:
+        reason = UNPAIRED if self.unpaired else "" if self.human.designs else self.left_out
+        if reason:
+            keys = [key for key, _ in self._parts()]
+            nothing = np.full((len(human), len(keys)), np.nan)
+            return Values(keys, nothing, status=dict.fromkeys(keys, ("not_applicable", reason)))
         h, s = self.human.fit(human), self.simulated.fit(simulated)
         columns, keys = [], []
-        for block, mask in self._parts():
+        for key, mask in self._parts():
+            keys.append(key)
             columns.append(
                 self.metric.compute(_Terms(h.b[:, mask], h.se[:, mask]), _Terms(s.b[:, mask], s.se[:, mask]))
             )
-            floor = "pooled" if block == "treatment" else "marginal"
-            keys.append(
-                Key(self.metric.spec.name, block=block, floor=floor, headline=block == "" or self.metric.by_block)
-            )
         value = np.column_stack(columns)
-        return Values(keys, value, self.metric.loss(value))
+        status = dict.fromkeys(keys, ("ok", self.left_out)) if self.left_out else {}
+        return Values(keys, value, self.metric.loss(value), status=status)
 
-    def _parts(self) -> list[tuple[str, NDArray[np.bool_]]]:
-        whole = [("", np.ones(len(self.blocks), dtype=bool))]
+    def _parts(self) -> list[tuple[Key, NDArray[np.bool_]]]:
+        """Over all terms, and by block where there are several; each with its floor and the terms in it."""
         present = [block for block in BLOCKS if (self.blocks == block).any()]
-        return whole + [(block, self.blocks == block) for block in present if len(present) > 1]
+        parts = []
+        for block in ["", *(present if len(present) > 1 else [])]:
+            floor = "pooled" if block == "treatment" else "marginal"
+            key = Key(self.metric.spec.name, block=block, floor=floor, headline=block == "" or self.metric.by_block)
+            parts.append((key, np.ones(len(self.blocks), dtype=bool) if block == "" else self.blocks == block))
+        return parts
 
 
 class _Coefficients:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
 from surveyeval.metric._tabulate import Bound, kish, ratio
-from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
 __all__ = ["JointLogLoss", "LogLoss"]
@@ -28,7 +28,7 @@ def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
     Infinity where a model gave an answer no probability at all.
     """
     if not simulated.paired:
-        return "simulated rows are not paired with people"
+        return UNPAIRED
     absent = [item.name for item in task.items if item.name not in simulated.log_prob]
     if absent:
         return f"the model gives no probability of people's answers to {', '.join(absent)}"

@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 from surveyeval.data.sample import Sample
 from surveyeval.task.task import Task
 
-__all__ = ["Comparison", "Key", "Metric", "MetricSpec", "Values"]
+__all__ = ["UNPAIRED", "Comparison", "Key", "Metric", "MetricSpec", "Values"]
 
 FloatArray = NDArray[np.float64]
+
+#: Why a metric that looks at a simulated row's profile, or at one person's answers, says nothing of unpaired rows.
+UNPAIRED = "simulated rows are not paired with people, so nothing is known of their profiles"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
 from surveyeval.metric._tabulate import Bound, Table, arm_index, kish, once, ratio, table_by_group
-from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
 __all__ = ["GroupDeterminism", "Stereotyping", "variance_components"]
@@ -121,7 +121,9 @@ class _BetweenGroups:
             own = self.keys(subgroup)
             scale = np.sqrt(np.nan_to_num(variance_components(people, people.weight, _ordered(task))[2][0]))
             wanted = [j for j, sd in zip(_ordered(task), scale, strict=True) if sd > 0]
-            if not wanted:
+            if not simulated.paired:
+                status |= dict.fromkeys(own, ("not_applicable", UNPAIRED))
+            elif not wanted:
                 status |= dict.fromkeys(own, ("not_estimable", "people do not differ on any ordered item"))
             elif not rows.n_answered[:, wanted].any(axis=0).all():
                 status |= dict.fromkeys(own, ("not_estimable", "an item has no simulated answer"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from surveyeval.data.sample import Sample
 from surveyeval.metric._tabulate import Bound, kish, table_by_group
 from surveyeval.metric.alignment import js_distance
-from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
 __all__ = ["GroupJSDistance"]
@@ -67,6 +67,8 @@ class GroupJSDistance:
             empty = [label for label, s, big in zip(labels, rows.n_answered, large, strict=True) if big and not s.all()]
             if empty:
                 status[total] = ("not_estimable", f"an item has no simulated answer in {', '.join(empty)}")
+            if not simulated.paired:
+                status |= dict.fromkeys([total, *own], ("not_applicable", UNPAIRED))
             keys += [total, *own]
             parts.append((people, rows, large))
 

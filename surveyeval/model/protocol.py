@@ -22,6 +22,7 @@ from surveyeval.task.task import Task
 __all__ = [
     "Answers",
     "Capabilities",
+    "Checked",
     "Fingerprint",
     "Interviews",
     "Message",
@@ -171,6 +172,14 @@ class Model(Protocol):
 
     def banners(self) -> Sequence[str]:
         """Sentences that every card of this model must carry (training rows unknown, needs the answers, ...)."""
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A model that can tell before anything runs whether it fits a task (answers from a file, for one)."""
+
+    def check(self, task: Task, everybody: Sample) -> None:
+        """Raise a SurveyevalError with everything that does not fit. `everybody`: all people of the survey."""
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import unquote
 
@@ -81,7 +82,9 @@ def parse_model_string(text: str, settings: Mapping[str, str] | None = None) -> 
             raise ConfigError(f"option {key!r} of model {text!r} is given twice with different values")
         options[key] = value
     reference = unquote(reference)
-    return ModelString(name or f"{scheme}:{reference}", scheme, reference, options)
+    # what is named on cards shows no folder of the user's machine
+    shown = PurePath(reference).name if PurePath(reference.replace("~", "/", 1)).is_absolute() else reference
+    return ModelString(name or f"{scheme}:{shown}", scheme, reference, options)
 
 
 def _pairs(text: str, query: str) -> list[tuple[str, str]]:

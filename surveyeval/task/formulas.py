@@ -80,6 +80,11 @@ class Formula:
     _factors: tuple[tuple[_Factor, ...], ...]
     _types: Mapping[str, ColumnType]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Columns on the right-hand side."""
+        return frozenset(factor.name for term in self._factors for factor in term)
+
     def design(self, column: Callable[[str], Column], n: int, event: str | None, blocks: Mapping[str, str]) -> Design:
         """Design matrix from columns; `event` is the response code counted as 1, `blocks` maps written terms to blocks."""
         valid = np.ones(n, dtype=bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -18,7 +18,18 @@ from surveyeval.task.rules import Rule
 from surveyeval.task.schema import CoherenceRule, RegressionSpec
 from surveyeval.task.task import Item, Task
 
-__all__ = ["DerivedError", "coherence", "coherence_if", "column", "column_types", "design", "groups", "rule_actions"]
+__all__ = [
+    "DerivedError",
+    "coherence",
+    "coherence_if",
+    "column",
+    "column_types",
+    "design",
+    "groups",
+    "inputs",
+    "needs_profile",
+    "rule_actions",
+]
 
 
 class DerivedError(ValueError):
@@ -165,19 +176,26 @@ def coherence(task: Task, sample: Sample, rule: CoherenceRule) -> NDArray[np.int
     return result
 
 
-def rule_actions(task: Task, rule: CoherenceRule) -> tuple[str, ...]:
-    """Action items that a rule refers to, directly or through derived columns."""
-    seen: set[str] = set()
-    open_names = set(_rule(task, rule.follows).names)
-    if rule.applies is not None:
-        open_names |= _rule(task, rule.applies).names
+def inputs(task: Task, names: Iterable[str]) -> frozenset[str]:
+    """The names and everything that they are derived from."""
     derived = _resolved(task)[1]
-    while open_names:
-        name = open_names.pop()
+    seen: set[str] = set()
+    pending = set(names)
+    while pending:
+        name = pending.pop()
         seen.add(name)
         if name in derived:
-            open_names |= derived[name].names - seen
-    return tuple(name for name in task.actions if name in seen)
+            pending |= derived[name].names - seen
+    return frozenset(seen)
+
+
+def rule_actions(task: Task, rule: CoherenceRule) -> tuple[str, ...]:
+    """Action items that a rule refers to, directly or through derived columns."""
+    names = set(_rule(task, rule.follows).names)
+    if rule.applies is not None:
+        names |= _rule(task, rule.applies).names
+    used = inputs(task, names)
+    return tuple(name for name in task.actions if name in used)
 
 
 def coherence_if(task: Task, sample: Sample, rule: CoherenceRule, actions: Mapping[str, int]) -> NDArray[np.int8]:
@@ -197,3 +215,11 @@ def design(task: Task, sample: Sample, regression: RegressionSpec) -> Design:
     blocks = {term: block for block, terms in regression.blocks.items() for term in terms}
     getter: Callable[[str], Column] = _Columns(task, sample)
     return formula.design(getter, sample.n, regression.event, blocks)
+
+
+def needs_profile(task: Task, regression: RegressionSpec) -> bool:
+    """Whether the regression looks at the profile, directly or through derived columns."""
+    formula = _formula(task, regression.formula)
+    names = {formula.response, *formula.names}
+    types = _resolved(task)[0]
+    return any(types[name].origin == "profile" for name in inputs(task, names))

@@ -243,6 +243,18 @@ class Task:
 
         return design(self, sample, regression)
 
+    def inputs(self, *names: str) -> frozenset[str]:
+        """The named columns and everything that they are derived from."""
+        from surveyeval.task.resolve import inputs
+
+        return inputs(self, names)
+
+    def needs_profile(self, regression: RegressionSpec) -> bool:
+        """Whether a regression looks at the profile, directly or through derived columns."""
+        from surveyeval.task.resolve import needs_profile
+
+        return needs_profile(self, regression)
+
 
 def _item(spec: ItemSpec) -> Item:
     options = tuple(

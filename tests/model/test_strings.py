@@ -108,3 +108,10 @@ def test_models_are_built_by_string_and_names_must_differ() -> None:
         build_model("baselin:cell")
     with pytest.raises(ConfigError, match="two models are named"):
         build_models(["baseline:cell", "baseline:cell"])
+
+
+def test_the_name_on_cards_shows_no_folder_of_the_machine() -> None:
+    assert parse_model_string("file:/home/ada/twins.csv").name == "file:twins.csv"
+    assert parse_model_string("lora:~/adapters/x").name == "lora:x"
+    assert parse_model_string("lora:adapters/x").name == "lora:adapters/x"
+    assert parse_model_string("file:/home/ada/twins.csv").text == "file:/home/ada/twins.csv"
