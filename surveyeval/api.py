@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from surveyeval.engine.manifest import RunOptions
-from surveyeval.engine.progress import Progress, Silent
 from surveyeval.engine.run import Run, find_runs
 from surveyeval.errors import ConfigError, RunError
+from surveyeval.progress import Progress, Silent
 from surveyeval.task.load import load_task
 
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ def report(folders: Iterable[str | Path | Run], *, output: str | Path | None = N
         The HTML file; the Markdown stands beside it. By default ``report.html`` in the run directory, and for several
         runs in a directory of their own beside them.
     """
+    from surveyeval.data.files import write_atomically
     from surveyeval.engine.score import check_same_people
-    from surveyeval.engine.store import write_atomically
     from surveyeval.reporting.card import render
     from surveyeval.reporting.view import RunView
 
@@ -201,14 +201,14 @@ def report(folders: Iterable[str | Path | Run], *, output: str | Path | None = N
 
 
 def _write_card(path: Path, card: Any) -> None:
-    from surveyeval.engine.store import write_atomically
+    from surveyeval.data.files import write_atomically
 
     write_atomically(path.with_suffix(".html"), card.html)
     write_atomically(path.with_suffix(".md"), card.markdown)
 
 
 def _card_path(opened: Sequence[Run]) -> Path:
-    from surveyeval.engine.plan import digest
+    from surveyeval.data.files import digest
 
     if len(opened) == 1:
         return opened[0].card

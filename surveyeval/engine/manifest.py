@@ -11,9 +11,10 @@ from importlib import metadata
 from typing import Any
 
 from surveyeval import __version__
+from surveyeval.data.files import digest
 from surveyeval.data.sample import Sample
 from surveyeval.data.split import Split
-from surveyeval.engine.plan import Plan, digest
+from surveyeval.engine.plan import Plan
 from surveyeval.model.protocol import Fingerprint
 from surveyeval.task.human import HumanData
 from surveyeval.task.task import Task

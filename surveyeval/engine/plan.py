@@ -7,18 +7,12 @@ the model's block size.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Block", "Plan", "digest", "make_plan"]
+from surveyeval.data.files import digest
 
-
-def digest(content: object) -> str:
-    """sha256 of the canonical JSON of plain data."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+__all__ = ["Block", "Plan", "make_plan"]
 
 
 @dataclass(frozen=True)

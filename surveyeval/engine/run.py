@@ -117,7 +117,7 @@ class Run:
 
     def save(self) -> None:
         """Write the manifest."""
-        from surveyeval.engine.store import write_atomically
+        from surveyeval.data.files import write_atomically
 
         write_atomically(self.folder / "manifest.json", json.dumps(self.manifest, indent=1, ensure_ascii=False) + "\n")
 

@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 import yaml
 
+from surveyeval.data.files import write_atomically
 from surveyeval.data.sample import Sample, State
 from surveyeval.data.seeds import uniforms
 from surveyeval.data.split import Split, make_split
 from surveyeval.engine.manifest import RunOptions, identity, new_manifest, now, run_name
 from surveyeval.engine.plan import Block, Plan, make_plan
-from surveyeval.engine.progress import Progress
 from surveyeval.engine.run import Run, find_runs
-from surveyeval.engine.store import BlockAnswers, ResponseLog, samples, write_atomically
+from surveyeval.engine.store import BlockAnswers, ResponseLog, samples
 from surveyeval.engine.tried import count_tried
 from surveyeval.errors import CapabilityError, ConfigError, RunError, did_you_mean
 from surveyeval.model import host
 from surveyeval.model.build import NamedModel
 from surveyeval.model.protocol import Checked, Interviews, Respondent, Scorer
+from surveyeval.progress import Progress
 from surveyeval.task.human import HumanData
 from surveyeval.task.render import composed_person, interviews
 from surveyeval.task.task import Task

@@ -6,15 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from surveyeval.data.files import write_atomically
 from surveyeval.engine.describe import describe
 from surveyeval.engine.estimates import to_records
 from surveyeval.engine.evaluate import evaluate
-from surveyeval.engine.progress import Progress
 from surveyeval.engine.run import Run
 from surveyeval.engine.runner import Experiment, simulated_samples
-from surveyeval.engine.store import write_atomically
 from surveyeval.errors import RunError
 from surveyeval.metric.protocol import Metric
+from surveyeval.progress import Progress
 
 __all__ = ["check_same_people", "score"]
 

@@ -18,32 +18,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from surveyeval.data.files import sync_folder
 from surveyeval.data.sample import Sample, State
 from surveyeval.engine.plan import Block, Plan
 from surveyeval.errors import RunError
 from surveyeval.task.task import Task
 
-__all__ = ["BlockAnswers", "ResponseLog", "samples", "write_atomically"]
-
-
-def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader sees the old or the new one, never a part."""
-    data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+__all__ = ["BlockAnswers", "ResponseLog", "samples"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +139,7 @@ class ResponseLog:
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         temporary.replace(self.compacted)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         self.path.unlink(missing_ok=True)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from surveyeval.data.files import write_atomically
 from surveyeval.engine.plan import Block, make_plan
-from surveyeval.engine.store import BlockAnswers, ResponseLog, write_atomically
+from surveyeval.engine.store import BlockAnswers, ResponseLog
 from surveyeval.errors import RunError
 
 
