@@ -90,7 +90,7 @@ def surveyeval_register(register: Register) -> None:
         "baseline",
         "surveyeval.model.baselines:Baseline",
         options="surveyeval.model.baselines:BaselineOptions",
-        summary="statistics of the pilot: uniform, mode, pooled, marginal, cell, chain",
+        summary="statistics of the pilot: uniform, mode, pooled, marginal, cell, logit, chain, hotdeck, copula",
         capabilities={"needs_pilot": True, "log_prob": True},
     )
     register.model(

@@ -1,4 +1,4 @@
-"""Shell completion. Loads no plugin and nothing heavy."""
+"""Shell completion. Loads no plugin and nothing heavy: what plugins registered is remembered from earlier commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _MODELS = (
     "baseline:pooled",
     "baseline:marginal",
     "baseline:cell",
+    "baseline:logit",
     "baseline:chain",
+    "baseline:hotdeck",
+    "baseline:copula",
     "embedded:smollm2",
     "hf:",
     "lora:",
@@ -22,12 +25,16 @@ _MODELS = (
 
 
 def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Names of shipped tasks."""
+    """Names of shipped tasks, and of plugins' tasks."""
     from surveyeval.task.catalogue import task_names
 
-    return [name for name in task_names() if name.startswith(incomplete)]
+    return [name for name in task_names(load=False) if name.startswith(incomplete)]
 
 
 def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Beginnings of model strings."""
-    return [text for text in _MODELS if text.startswith(incomplete)]
+    from surveyeval.plugins import installed
+
+    plugins = installed(load=False)
+    schemes = [f"{entry.name}:" for plugin in plugins for entry in plugin.registered if entry.kind == "model"]
+    return [text for text in (*_MODELS, *schemes) if text.startswith(incomplete)]

@@ -5,27 +5,31 @@ mode       the pilot's most frequent answer within the arm
 pooled     the pilot's distribution, arms ignored
 marginal   the pilot's distribution within the arm
 cell       the pilot's distribution within arm and demographic cell, shrunk to the arm's by 10 pseudo-people
-chain      a regularised multinomial logit on profile, arm and earlier answers, item by item
+logit      a logit of each item on profile and arm: ordered for ordinal items, multinomial for the others
+chain      the same on profile, arm and earlier answers
+hotdeck    the whole answers of one pilot respondent of the same arm with a similar profile
+copula     the pilot's marginals within the arm, joined with each other and with the profile by a Gaussian copula
 
-Counts carry the pilot's weights, scaled to mean 1, and 0.5 people more for every option. An arm (or an item within it) that
-nobody of the pilot answered gets the pooled distribution, and the fingerprint's details say so. Hidden profile fields are
-seen by none of them.
+Pilot weights count everywhere, scaled to mean 1; a pilot respondent of weight 0 is nobody. Missing answers of the pilot
+never count, and half a person is added to every option (not in ``mode``, which is one answer, nor in ``hotdeck``, which
+gives answers that people gave). Where nobody of an arm answered an item, the other arms stand in; a banner names arms that
+the pilot lacks. Hidden profile fields are seen by none of them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from jinja2 import Environment, meta
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from surveyeval.data.sample import Sample, State
-from surveyeval.errors import ConfigError, ModelError, did_you_mean
-from surveyeval.model.draws import draw_options
+from surveyeval.data.sample import Sample
+from surveyeval.errors import CapabilityError, ConfigError, ModelError, did_you_mean
+from surveyeval.model.laws import ItemLaw, Law
 from surveyeval.model.protocol import Answers, Capabilities, Fingerprint, Interviews
 from surveyeval.task.task import Task
 
@@ -33,29 +37,16 @@ __all__ = ["BASELINES", "Baseline", "BaselineOptions", "make_baseline"]
 
 FloatArray = NDArray[np.float64]
 
-BASELINES = ("uniform", "mode", "pooled", "marginal", "cell", "chain")
-#: Added to the count of every option, so that an answer absent from a small pilot is not impossible.
-SMOOTHING = 0.5
-#: Weight of the arm's distribution in a cell, in people.
-PSEUDO_PEOPLE = 10.0
+BASELINES = ("uniform", "mode", "pooled", "marginal", "cell", "logit", "chain", "hotdeck", "copula")
+#: Baselines whose card has no joint log-loss: an answer vector can have probability 0 (mode, hotdeck), or its probability
+#: is an integral without a closed form (copula).
+_NO_LOG_PROB = ("mode", "hotdeck", "copula")
 
 
 class BaselineOptions(BaseModel):
     """Baselines have no options."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-#: Item number and earlier answers (option indices, -1 absent) to (n, K) option probabilities.
-Bound = Callable[[int, Mapping[str, NDArray[np.int64]]], FloatArray]
-
-
-class _Conditional(Protocol):
-    """A fitted law of each item given profile, arm and earlier answers."""
-
-    def fit(self, task: Task, pilot: Sample) -> None: ...
-
-    def bind(self, task: Task, people: Sample) -> Bound: ...
 
 
 class Baseline:
@@ -78,9 +69,9 @@ class Baseline:
             hint = did_you_mean(reference, BASELINES) or f"baselines: {', '.join(BASELINES)}"
             raise ConfigError(f"there is no baseline {reference!r}", hint=hint)
         self.name = reference
-        self.capabilities = Capabilities(log_prob=reference != "mode", needs_pilot=True)
-        self._pilot: Sample | None = None
-        self._fitted: dict[frozenset[str], _Conditional] = {}
+        self.capabilities = Capabilities(log_prob=reference not in _NO_LOG_PROB, needs_pilot=True)
+        self._fitted_on: tuple[Task, Sample] | None = None
+        self._fitted: dict[frozenset[str], Law] = {}
         self._pilot_hash = ""
         self._details: dict[str, Any] = {}
 
@@ -97,30 +88,26 @@ class Baseline:
                 f"baseline {self.name!r} has nobody to learn from: the pilot has {pilot.n} rows and no weight",
                 hint="set people aside with --pilot, for example --pilot 0.25",
             )
-        self._pilot, self._fitted = pilot, {}
+        counted = pilot.take(pilot.weight > 0)
+        counted = replace(counted, weight=counted.weight / counted.weight.mean()) if counted.n else counted
+        self._fitted_on, self._fitted = (task, counted), {}
         self._pilot_hash = _hash(pilot)
-        self._details = {} if self.name == "uniform" else {"pilot_people": pilot.n, **_absent(task, pilot)}
-        self._law(task, frozenset())
+        self._details = {} if self.name == "uniform" else {"pilot_people": pilot.n, **_absent(task, counted)}
+        self._law(frozenset())
 
-    def _law(self, task: Task, hidden: frozenset[str]) -> _Conditional:
+    def _law(self, hidden: frozenset[str]) -> Law:
         """The law fitted without the hidden fields; fitted when first asked for."""
-        if self._pilot is None:
+        if self._fitted_on is None:
             raise ModelError(f"baseline {self.name!r} is not fitted", hint="call fit(task, pilot) first")
         if hidden not in self._fitted:
-            conditional: _Conditional
-            if self.name == "chain":
-                from surveyeval.model.chain import Chain
-
-                conditional = Chain(hidden)
-            else:
-                conditional = _Table(self.name, hidden)
-            conditional.fit(task, self._pilot)
-            self._fitted[hidden] = conditional
+            law = _new_law(self.name, hidden)
+            law.fit(*self._fitted_on)
+            self._fitted[hidden] = law
         return self._fitted[hidden]
 
     def fingerprint(self) -> Fingerprint:
         """Hash of the name and of the pilot's arms, profiles, weights and answers."""
-        value = hashlib.sha256(f"{self.name}:{self._pilot_hash}:2".encode()).hexdigest()
+        value = hashlib.sha256(f"{self.name}:{self._pilot_hash}:3".encode()).hexdigest()
         return Fingerprint("content", value, {"baseline": self.name, **self._details})
 
     def banners(self) -> Sequence[str]:
@@ -131,35 +118,50 @@ class Baseline:
         return (f"Nobody of the pilot was in {', '.join(arms)}: the pilot's other arms stand in.",)
 
     def answer(self, interviews: Interviews) -> Answers:
-        """Draw answers; items are independent given arm and cell, except in ``chain``."""
-        task, people = interviews.task, interviews.people
-        law = self._law(task, interviews.hidden).bind(task, people)
-        answers: dict[str, NDArray[np.int64]] = {}
-        probabilities: dict[str, FloatArray] = {}
-        for number, item in enumerate(task.items):
-            table = law(number, answers)
-            probabilities[item.name] = table
-            answers[item.name] = draw_options(table, interviews.uniforms[:, number])
-        states = {name: np.full(people.n, State.ANSWERED, dtype=np.int8) for name in answers}
-        return Answers(answers, states, probabilities)
+        """Draw answers, each person's from that person's uniforms alone."""
+        return self._law(interviews.hidden).answer(interviews)
 
     def log_prob(self, interviews: Interviews, answers: Sample) -> dict[str, FloatArray]:
-        """Natural log-probability of given answers, each given the earlier ones; NaN where not answered."""
-        task, people = interviews.task, interviews.people
-        law = self._law(task, interviews.hidden).bind(task, people)
-        result = {}
-        for number, item in enumerate(task.items):
-            chosen = answers.answers[item.name]
-            picked = law(number, answers.answers)[np.arange(people.n), np.maximum(chosen, 0)]
-            with np.errstate(divide="ignore"):
-                result[item.name] = np.where(chosen >= 0, np.log(picked), np.nan)
-        return result
+        """Natural log-probability of given answers, each given the earlier ones; NaN where not answered.
+
+        Raises
+        ------
+        CapabilityError
+            For ``hotdeck`` and ``copula``, which have none.
+        """
+        law = self._law(interviews.hidden)
+        if not isinstance(law, ItemLaw):
+            raise CapabilityError(
+                f"baseline {self.name!r} gives no probability of an answer vector",
+                hint="chain models the whole joint law, logit and cell take items as independent given the profile",
+            )
+        return law.log_prob(interviews, answers)
+
+
+def _new_law(name: str, hidden: frozenset[str]) -> Law:
+    # Each law is imported when it is needed: floors need tables only, and scipy's optimiser takes a while to load.
+    if name in ("logit", "chain"):
+        from surveyeval.model.chain import ItemLogits
+
+        return ItemLogits(hidden, earlier_answers=name == "chain")
+    if name == "hotdeck":
+        from surveyeval.model.hotdeck import HotDeck
+
+        return HotDeck(hidden)
+    if name == "copula":
+        from surveyeval.model.copula import GaussianCopula
+
+        return GaussianCopula(hidden)
+    from surveyeval.model.tables import Tables
+
+    return Tables(name, hidden)
 
 
 def _hash(pilot: Sample) -> str:
     """Hash of everything of the pilot that a baseline can learn from."""
     digest = hashlib.sha256(pilot.weight.tobytes())
-    columns: dict[str, Any] = {"arm": pilot.arm, **pilot.profile, **pilot.answers}
+    groups: dict[str, Any] = {"profile": pilot.profile, "answers": pilot.answers, "states": pilot.states}
+    columns = {"arm": pilot.arm} | {f"{kind}.{name}": c for kind, part in groups.items() for name, c in part.items()}
     for name, column in columns.items():
         digest.update("\x1f".join([name, *map(str, column)]).encode() + b"\x1e")
     return digest.hexdigest()
@@ -173,76 +175,3 @@ def _absent(task: Task, pilot: Sample) -> dict[str, list[str]]:
 def make_baseline(name: str) -> Baseline:
     """A baseline that is still to be fitted."""
     return Baseline(name)
-
-
-class _Table:
-    """Baselines whose probabilities depend on the arm and the demographic cell only: one table lookup for each item."""
-
-    def __init__(self, name: str, hidden: frozenset[str] = frozenset()) -> None:
-        self.name, self.hidden = name, hidden
-        self._tables: list[FloatArray] = []
-        self._arms: dict[str, int] = {}
-
-    def fit(self, task: Task, pilot: Sample) -> None:
-        self._arms = {arm.key: number for number, arm in enumerate(task.arms)}
-        arm, cell, cells = self._arm(pilot), *self._cells(task, pilot)
-        weight = pilot.weight / pilot.weight.mean() if pilot.weight.sum() > 0 else pilot.weight
-        for item in task.items:
-            chosen = pilot.answers[item.name]
-            rows = chosen >= 0
-            counts = np.zeros((len(self._arms), cells, item.k))
-            np.add.at(counts, (arm[rows], cell[rows], chosen[rows]), weight[rows])
-            self._tables.append(self._table(counts))
-
-    def _table(self, counts: FloatArray) -> FloatArray:
-        """(arms, cells, K) probabilities from weighted counts; one cell where the name needs no cells."""
-        arms, _, k = counts.shape
-        by_arm = counts.sum(axis=1)
-        everybody = by_arm.sum(axis=0)
-        pooled = (everybody + SMOOTHING) / (everybody + SMOOTHING).sum()
-        empty = by_arm.sum(axis=1) == 0
-        marginal = (by_arm + SMOOTHING) / (by_arm + SMOOTHING).sum(axis=1, keepdims=True)
-        marginal[empty] = pooled  # nobody of this arm is in the pilot
-        if self.name == "uniform":
-            table = np.full((arms, 1, k), 1 / k)
-        elif self.name == "pooled":
-            table = np.tile(pooled, (arms, 1, 1))
-        elif self.name == "mode":
-            modal = np.where(empty, everybody.argmax(), by_arm.argmax(axis=1))
-            table = np.eye(k)[modal][:, None, :]
-        elif self.name == "marginal":
-            table = marginal[:, None, :]
-        else:
-            mixed = counts + PSEUDO_PEOPLE * marginal[:, None, :]
-            table = mixed / mixed.sum(axis=2, keepdims=True)
-        return table
-
-    def _arm(self, people: Sample) -> NDArray[np.int64]:
-        return np.array([self._arms[arm] for arm in people.arm], dtype=np.int64)
-
-    def _cells(self, task: Task, people: Sample) -> tuple[NDArray[np.int64], int]:
-        """Cell of every person, from 0; a missing demographic is a level of its own."""
-        cell, count = np.zeros(people.n, dtype=np.int64), 1
-        if self.name == "cell":
-            for column in task.spec.cells:
-                if not _uses(task, column) & self.hidden:
-                    index, labels = task.groups(people, column)
-                    cell = cell * (len(labels) + 1) + index + 1
-                    count *= len(labels) + 1
-        return cell, count
-
-    def bind(self, task: Task, people: Sample) -> Bound:
-        arm, (cell, _) = self._arm(people), self._cells(task, people)
-        return lambda item, given: self._tables[item][arm, cell]
-
-
-def _uses(task: Task, column: str) -> set[str]:
-    """The column and everything that it is derived from."""
-    found, pending = set(), {column}
-    while pending:
-        name = pending.pop()
-        found.add(name)
-        if name in task.spec.derived:
-            expression = Environment(autoescape=True).parse("{{ " + task.spec.derived[name] + " }}")
-            pending |= meta.find_undeclared_variables(expression) - found
-    return found
