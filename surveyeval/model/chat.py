@@ -45,6 +45,18 @@ class Chat:
             return self._plain(messages)
         return self._template(messages if self.system_role else _merged(messages))
 
+    def finished(self, messages: Sequence[Message], answer: str) -> str:
+        """Text of the conversation with this answer given and its turn ended, as earlier turns stand in later prompts."""
+        turns = [*messages, Message("assistant", answer)]
+        if self.plain:
+            return self._plain(turns)
+        turns = turns if self.system_role else _merged(turns)
+        return str(
+            self.tokenizer.apply_chat_template(
+                [{"role": turn.role, "content": turn.content} for turn in turns], tokenize=False
+            )
+        )
+
     def _template(self, messages: Sequence[Message]) -> str:
         turns = [{"role": message.role, "content": message.content} for message in messages]
         text: str = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from surveyeval.errors import MissingExtraError, ModelError
 from surveyeval.model.chat import Chat
+from surveyeval.model.loaded import Loaded, load_shared
 from surveyeval.model.protocol import Capabilities, Fingerprint, OptionScores, Request
 from surveyeval.model.scoring import Tokens, disjoint, option_tokens
 from surveyeval.task.interview import Message
@@ -57,11 +58,11 @@ def cache_folder() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "surveyeval"
 
 
-def content_hash(folder: Path) -> str:
+def content_hash(folder: Path, pattern: str = "*") -> str:
     """sha256 over the files of a model folder, memoised by path, size and time of change."""
     files = sorted(
         path
-        for path in folder.iterdir()
+        for path in folder.glob(pattern)
         if path.is_file() and path.suffix in (".safetensors", ".bin", ".json", ".gguf", ".model", ".jinja", ".txt")
     )
     stamps = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
@@ -107,8 +108,8 @@ class HFModel:
         self.reference = reference
         self.options = options or HFOptions()
         self.notes: list[str] = []
-        self._model: Any = None
-        self._tokenizer: Any = None
+        self._loaded: Loaded | None = None
+        self._adapter: str | None = None
         self._chat: Chat | None = None
         self._session: _Session | None = None
 
@@ -159,14 +160,15 @@ class HFModel:
         device, dtype = self._device_and_dtype()
         details = {
             "name": Path(self.reference).name if Path(self.reference).is_dir() else self.reference,
-            "weights": self._weights_hash(), "dtype": dtype, "device": device, "block": self.options.block,
+            "weights": self.weights_hash(), "dtype": dtype, "device": device, "block": self.options.block,
             "terminator": self.options.terminator, "template": self.options.template,
             "torch": torch.__version__, "transformers": transformers.__version__,
         }  # fmt: skip
         value = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()
         return Fingerprint("content", value, details)
 
-    def _weights_hash(self) -> str:
+    def weights_hash(self) -> str:
+        """sha256 over the files of the weights, tokenizer and template."""
         return content_hash(self._folder())
 
     def banners(self) -> Sequence[str]:
@@ -176,23 +178,55 @@ class HFModel:
     # ---- loading -------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Load weights and tokenizer. Code that comes with a model is never run."""
-        if self._model is not None:
+        """Load weights and tokenizer, or share what is in memory already. Code that comes with a model is never run."""
+        if self._loaded is not None:
             return
         torch = require_torch()
         device, dtype = self._device_and_dtype()
+
+        def read() -> Loaded:
+            model, tokenizer = self.read(getattr(torch, dtype))
+            return Loaded(model.to(device).eval(), tokenizer)
+
         try:
-            self._model, self._tokenizer = self._load(getattr(torch, dtype))
+            self._loaded = load_shared((self._base_hash(), dtype, device), read)
         except (OSError, ValueError) as error:
             raise ModelError(f"model {self.reference!r} does not load: {error}") from error
-        self._model.to(device).eval()
         self._chat = Chat(self._tokenizer, plain=self.options.template == "plain")
 
-    def _load(self, dtype: Any) -> tuple[Any, Any]:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+    def _base_hash(self) -> str:
+        """Hash of the base's weights: models with the same one share them in memory."""
+        return self.weights_hash()
 
+    def read(self, dtype: Any) -> tuple[Any, Any]:
+        """Weights (in a torch dtype) and tokenizer, read anew."""
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # progress is told by the runner
         folder = self._folder()
         return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)
+
+    @property
+    def _model(self) -> Any:
+        return self.loaded.model
+
+    @property
+    def _tokenizer(self) -> Any:
+        return self.loaded.tokenizer
+
+    @property
+    def loaded(self) -> Loaded:
+        """Weights and tokenizer, loaded when first asked for."""
+        if self._loaded is None:
+            self.load()
+        assert self._loaded is not None
+        return self._loaded
+
+    @property
+    def chat(self) -> Chat:
+        """How this model's conversations are written."""
+        return self._ready()
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -214,7 +248,18 @@ class HFModel:
         ids: list[int] = self._tokenizer(text, add_special_tokens=self._ready().plain)["input_ids"]
         return ids
 
-    def _prepare(self, request: Request) -> tuple[Tokens, list[Tokens]]:
+    def encode(self, text: str) -> Tokens:
+        """Token ids of a text as this model reads it."""
+        return tuple(self._encode(text))
+
+    def tokens(self, request: Request) -> tuple[Tokens, list[Tokens]]:
+        """Token ids of a request's prompt, and those of each option after it.
+
+        Raises
+        ------
+        ModelError
+            When the interview is longer than the model reads, or its options cannot be told apart.
+        """
         chat = self._ready()
         if chat.injected and request.messages[0].role != "system":
             self._note(f"the chat template adds a text of its own where there is no system turn: {chat.injected!r}")
@@ -238,7 +283,8 @@ class HFModel:
         """Score a block; interviews that grow are continued from their cache."""
         if not requests:
             return []
-        prepared = [self._prepare(request) for request in requests]
+        self.loaded.activate(self._adapter)
+        prepared = [self.tokens(request) for request in requests]
         first = self._next_log_probs(
             tuple(request.interview for request in requests), [prompt for prompt, _ in prepared]
         )
@@ -300,8 +346,9 @@ class HFModel:
 
     def score_paths(self, paths: Sequence[Sequence[Request]]) -> list[list[OptionScores]]:
         """Teacher-forced scores: one pass over each interview where all its options are single tokens."""
+        self.loaded.activate(self._adapter)
         results: list[list[OptionScores]] = [[] for _ in paths]
-        prepared = [[self._prepare(request) for request in path] for path in paths]
+        prepared = [[self.tokens(request) for request in path] for path in paths]
         simple = [index for index, steps in enumerate(prepared) if _one_pass(steps)]
         for start in range(0, len(simple), 8):
             chunk = simple[start : start + 8]

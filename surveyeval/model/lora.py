@@ -91,7 +91,7 @@ class LoraModel(HFModel):
         if not isinstance(model, HFModel):
             raise ModelError(f"base {named!r} is no transformers model", file=str(self.folder))
         if self.record is not None and options.base is None:
-            found, expected = model._weights_hash(), self.record["base"]["hash"]
+            found, expected = model.weights_hash(), self.record["base"]["hash"]
             if found != expected:
                 raise ModelError(
                     f"base {named!r} is not the one the adapter was trained on: hash {found[:12]}, trained on {expected[:12]}",
@@ -107,13 +107,27 @@ class LoraModel(HFModel):
     def _folder(self) -> Path:
         return self.base._folder()
 
-    def _weights_hash(self) -> str:
-        return hashlib.sha256(f"{self.base._weights_hash()}:{content_hash(self.folder)}".encode()).hexdigest()
+    def weights_hash(self) -> str:
+        """sha256 of base and adapter together."""
+        return hashlib.sha256(f"{self.base.weights_hash()}:{self._adapter_hash()}".encode()).hexdigest()
 
-    def _load(self, dtype: Any) -> tuple[Any, Any]:
+    def _adapter_hash(self) -> str:
+        return content_hash(self.folder, "adapter_*")
+
+    def _base_hash(self) -> str:
+        return self.base.weights_hash()
+
+    def read(self, dtype: Any) -> tuple[Any, Any]:
+        """The base's weights and tokenizer."""
+        return self.base.read(dtype)
+
+    def load(self) -> None:
+        """Load the base, or share it, and put the adapter on it."""
+        if self._adapter is not None:
+            return
         try:
-            from peft import PeftModel
+            import peft  # noqa: F401 - only to know that it is there
         except ImportError as error:
             raise MissingExtraError("adapters need peft", hint='pip install "surveyeval-harness[hf]"') from error
-        model, tokenizer = self.base._load(dtype)
-        return PeftModel.from_pretrained(model, self.folder).merge_and_unload(), tokenizer
+        super().load()
+        self._adapter = self.loaded.add_adapter(self._adapter_hash(), self.folder)

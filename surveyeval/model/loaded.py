@@ -1,0 +1,65 @@
+"""Language models in memory. Several adapters, and the bare base beside them, share one copy of the base's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+__all__ = ["Loaded", "load_shared"]
+
+
+class Loaded:
+    """A causal language model with its tokenizer, and the adapters put on it.
+
+    Parameters
+    ----------
+    model : transformers model
+    tokenizer : transformers tokenizer
+    """
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self._peft: Any = None
+        self._active: str | None = None
+        self._names: dict[Hashable, str] = {}
+
+    def add_adapter(self, key: Hashable, folder: Path) -> str:
+        """Put an adapter on the base, once per key; returns the name for `activate`."""
+        from peft import PeftModel
+
+        if key not in self._names:
+            name = f"adapter{len(self._names)}"
+            if self._peft is None:
+                # the base's own layers are wrapped in place, so `model` goes on to be what is called
+                self._peft = PeftModel.from_pretrained(self.model, folder, adapter_name=name)
+            else:
+                self._peft.load_adapter(folder, adapter_name=name)
+            self._peft.eval()
+            self._active = name
+            self._names[key] = name
+        return self._names[key]
+
+    def activate(self, adapter: str | None) -> None:
+        """Let the next pass go through this adapter; None: through the bare base."""
+        if self._peft is None or adapter == self._active:
+            return
+        if adapter is None:
+            self._peft.base_model.disable_adapter_layers()
+        else:
+            self._peft.base_model.enable_adapter_layers()
+            self._peft.set_adapter(adapter)
+        self._active = adapter
+
+
+_LOADED: WeakValueDictionary[Hashable, Loaded] = WeakValueDictionary()
+
+
+def load_shared(key: Hashable, make: Callable[[], Loaded]) -> Loaded:
+    """What was loaded under this key and is still in use, or what `make` loads."""
+    held = _LOADED.get(key)
+    if held is None:
+        held = _LOADED[key] = make()
+    return held
