@@ -1,0 +1,136 @@
+"""Adapters on disk: PEFT's standard files, and `surveyeval.json` that says on whom and how they were trained."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from surveyeval.data.files import write_atomically
+from surveyeval.errors import ConfigError, MissingExtraError
+from surveyeval.tuning.options import TuningOptions
+
+__all__ = ["RECORD", "add_adapter", "read_record", "save_adapter", "target_modules"]
+
+RECORD = "surveyeval.json"
+
+
+def target_modules(model: Any, wanted: str) -> list[str] | str:
+    """Names of the modules to adapt, as PEFT takes them.
+
+    Parameters
+    ----------
+    model : transformers model
+    wanted : str
+        ``attention``: every linear layer of the attention blocks; ``all-linear``; or names separated by commas.
+
+    Raises
+    ------
+    ConfigError
+        When a name matches nothing.
+    """
+    if wanted == "all-linear":
+        return "all-linear"
+    linear = [name for name, module in model.named_modules() if _is_linear(module)]
+    if wanted == "attention":
+        inside = [name.split(".") for name in linear if any("attn" in part or "attention" in part for part in name.split("."))]
+        # Two parts of the name, since GPT-2 calls a layer of the attention and one of the network behind it alike.
+        names = sorted({".".join(parts[-2:]) for parts in inside})
+        if not names:
+            raise ConfigError(
+                "the model names no attention layers as usual", hint="give --target with names of modules"
+            )
+        return names
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    for name in names:
+        if not any(known == name or known.endswith(f".{name}") for known in linear):
+            known = sorted({name.rpartition(".")[2] for name in linear})
+            raise ConfigError(f"the model has no linear module {name!r}", hint=f"modules: {', '.join(known)}")
+    return names
+
+
+def _is_linear(module: Any) -> bool:
+    import torch
+
+    return isinstance(module, torch.nn.Linear) or type(module).__name__ == "Conv1D"
+
+
+def add_adapter(model: Any, options: TuningOptions) -> Any:
+    """Wrap a model with a fresh adapter whose first weights come from the seed."""
+    import torch
+
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise MissingExtraError("fine-tuning needs peft", hint='pip install "surveyeval-harness[hf]"') from error
+    targets = target_modules(model, options.target)
+    conv1d = any(type(module).__name__ == "Conv1D" for module in model.modules())
+    torch.manual_seed(options.seed)
+    return get_peft_model(
+        model,
+        LoraConfig(
+            task_type="CAUSAL_LM",
+            r=options.rank,
+            lora_alpha=options.alpha,
+            lora_dropout=options.dropout,
+            target_modules=targets,
+            fan_in_fan_out=conv1d,
+        ),
+    )
+
+
+def save_adapter(folder: Path, wrapped: Any, record: Mapping[str, Any], *, replace: bool) -> None:
+    """Write an adapter directory, whole or not at all."""
+    temporary = folder.with_name(f".{folder.name}.tmp{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        wrapped.save_pretrained(temporary)
+        _name_base(temporary / "adapter_config.json", record["base"]["model"])
+        (temporary / "README.md").write_text(_readme(record))
+        (temporary / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        if folder.exists():
+            if not replace:
+                raise ConfigError("exists already", file=str(folder), hint="choose another --output, or --again")
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _name_base(path: Path, model: str) -> None:
+    """PEFT wrote the folder of this machine; a hub name stays, everything else is named as a model string."""
+    config = json.loads(path.read_text())
+    scheme, _, reference = model.partition(":")
+    plain = reference.partition("?")[0]
+    config["base_model_name_or_path"] = plain if scheme == "hf" and not Path(plain).is_absolute() else model
+    write_atomically(path, json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def _readme(record: Mapping[str, Any]) -> str:
+    pilot, task = record["pilot"], record["task"]
+    return (
+        f"# Adapter for simulated respondents: {task['name']}\n\n"
+        f"A LoRA adapter (PEFT) on `{record['base']['model']}`, trained by surveyeval {record['surveyeval']} on "
+        f"{pilot['people']} people of task `{task['name']}` {task['version']}, objective `{record['options']['objective']}`. "
+        f"`{RECORD}` holds options, hashes of the people trained on, and the loss curve.\n\n"
+        "Rows made with it are simulated. They are not respondents.\n"
+    )
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """`surveyeval.json` of an adapter folder; None when there is none."""
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+    return record
+
+
+def losses(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The loss curve as it is stored: rounded, so that a resumed training writes the same text."""
+    return [
+        {key: round(value, 6) if isinstance(value, float) else value for key, value in point.items()} for point in curve
+    ]
