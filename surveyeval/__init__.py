@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from surveyeval.api import Runs, load_task, report, run, runs, score
+    from surveyeval.api import Runs, finetune, load_task, report, run, runs, score
     from surveyeval.data.sample import Sample
     from surveyeval.engine.run import Run
     from surveyeval.errors import SurveyevalError
@@ -24,6 +24,7 @@ _PLACES = {
     "Sample": "surveyeval.data.sample",
     "SurveyevalError": "surveyeval.errors",
     "Task": "surveyeval.task.task",
+    "finetune": "surveyeval.api",
     "hookimpl": "surveyeval.hookspecs",
     "load_task": "surveyeval.api",
     "report": "surveyeval.api",
@@ -39,6 +40,7 @@ __all__ = [
     "SurveyevalError",
     "Task",
     "__version__",
+    "finetune",
     "hookimpl",
     "load_task",
     "report",

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from surveyeval.engine.runner import Experiment
     from surveyeval.metric.protocol import Metric
     from surveyeval.task.task import Task
+    from surveyeval.tuning.finetune import Adapter
 
-__all__ = ["Runs", "load_task", "metrics", "report", "run", "runs", "score"]
+__all__ = ["Runs", "finetune", "load_task", "metrics", "report", "run", "runs", "score"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,12 +150,91 @@ def run(
         )
     pending = [done for done in finished if not done.scored]
     if pending:
-        score_runs(experiment, pending, metrics(), progress)
+        score_runs(experiment, pending, metrics(progress), progress)
     result = Runs(tuple(finished), report(finished))
     for fresh in pending:
         for line in run_finished(fresh):
             progress.note(line)
     return result
+
+
+def finetune(
+    *,
+    task: str | Task,
+    base: str,
+    output: str | Path,
+    pilot: float = 60,
+    scope: str | None = None,
+    balance: str | None = None,
+    hide: Iterable[str] = (),
+    no_profile: bool = False,
+    profile_set: str | None = None,
+    data: str | None = None,
+    provenance: str | None = None,
+    again: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Adapter:
+    """Fine-tune a language model on a small pilot of a task's people (LoRA).
+
+    The pilot is taken from the people that every run sets aside, so the adapter and its base are tested on the same
+    people. The same call again continues an interrupted training and shows a finished one.
+
+    Parameters
+    ----------
+    task : str or Task
+    base : str
+        Model string of a transformers model: ``embedded:smollm2``, ``hf:NAME_OR_PATH``.
+    output : path
+        Folder of the adapter.
+    pilot : float
+        Below 1: share of the people in scope; 1 and more: number of people.
+    scope : str, optional
+        ``arm=NAME``: people of one arm only.
+    balance : str, optional
+        Profile column over whose levels the pilot is balanced.
+    hide : iterable of str
+        Profile fields that the prompt leaves out.
+    no_profile : bool
+        Leave all profile fields out.
+    profile_set, data, provenance
+        As in `run`.
+    again : bool
+        Train anew even if `output` holds a finished adapter.
+    progress : Progress, optional
+    **options
+        Fields of `surveyeval.tuning.options.TuningOptions`: objective, rank, alpha, epochs, learning_rate, ...
+
+    Returns
+    -------
+    Adapter
+        Its ``model`` is the model string for `run`.
+    """
+    from pydantic import ValidationError
+
+    from surveyeval.engine.runner import split_people
+    from surveyeval.errors import Problem, did_you_mean
+    from surveyeval.task.human import load_human
+    from surveyeval.tuning.finetune import finetune as train
+    from surveyeval.tuning.options import PilotDesign, TuningOptions
+
+    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
+    hidden = tuple(sorted(loaded.profile if no_profile else hide))
+    try:
+        design = PilotDesign(size=pilot, scope=scope, balance=balance, hide=hidden)
+        tuning = TuningOptions(**options)
+    except ValidationError as error:
+        known = [*PilotDesign.model_fields, *TuningOptions.model_fields]
+        problems = [
+            Problem(f"option {one['loc'][0]!r}: {one['msg']}", hint=did_you_mean(str(one["loc"][0]), known))
+            for one in error.errors()
+        ]
+        raise ConfigError(problems=problems) from error
+    human = load_human(loaded, data=data, provenance=provenance)
+    split = split_people(loaded, human)
+    return train(
+        loaded, human, split, base, Path(output), design=design, options=tuning, again=again, progress=progress
+    )
 
 
 def score(folders: Iterable[str | Path], *, progress: Progress | None = None) -> Runs:
@@ -167,7 +247,8 @@ def score(folders: Iterable[str | Path], *, progress: Progress | None = None) ->
         raise ConfigError("no run is given", hint="`surveyeval ls runs` lists them")
     check_same_people(opened)
     experiment = _experiment(opened[0])
-    score_runs(experiment, opened, metrics(), progress or Silent())
+    progress = progress or Silent()
+    score_runs(experiment, opened, metrics(progress), progress)
     return Runs(tuple(opened), report(opened))
 
 
@@ -221,11 +302,19 @@ def runs(folder: str | Path = "runs") -> list[Run]:
     return find_runs(folder)
 
 
-def metrics() -> list[Metric]:
-    """Every registered metric, built-ins first."""
-    from surveyeval.plugins import registry
+def metrics(progress: Progress | None = None) -> list[Metric]:
+    """Every registered metric, built-ins first; a plugin's metric that does not load is left out and noted."""
+    from surveyeval.plugins import BUILTIN, registry
 
-    return [registration.load()() for registration in registry().all("metric")]
+    found: list[Metric] = []
+    for registration in registry().all("metric"):
+        try:
+            found.append(registration.load()())
+        except Exception as error:
+            if registration.owner == BUILTIN:
+                raise
+            (progress or Silent()).note(f"metric {registration.qualified!r} is left out: {error}")
+    return found
 
 
 def _experiment(stored: Run) -> Experiment:

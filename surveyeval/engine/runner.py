@@ -24,13 +24,15 @@ from surveyeval.engine.tried import count_tried
 from surveyeval.errors import CapabilityError, ConfigError, RunError, did_you_mean
 from surveyeval.model import host
 from surveyeval.model.build import NamedModel
-from surveyeval.model.protocol import Checked, Interviews, Respondent, Scorer
+from surveyeval.model.calibrate import Calibration
+from surveyeval.model.prepare import prepare as prepare_model
+from surveyeval.model.protocol import Checked, Interviews, Respondent, Scorer, Trained
 from surveyeval.progress import Progress
 from surveyeval.task.human import HumanData
 from surveyeval.task.render import composed_person, interviews
 from surveyeval.task.task import Task
 
-__all__ = ["Experiment", "prepare", "simulate", "simulated_samples"]
+__all__ = ["Experiment", "prepare", "simulate", "simulated_samples", "split_people"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +70,12 @@ def prepare(task: Task, human: HumanData, options: RunOptions, models: Sequence[
             )
         if isinstance(named.model, Checked):
             named.model.check(task, human.sample)
-    split = make_split(human.sample, f"{task.name}:{human.sha256}")
+    split = split_people(task, human)
     pilot_rows, test_rows = split.divide(options.pilot)
     trained = np.zeros(human.sample.n, dtype=bool)
     for named in models:
-        trained |= _trained_on(named.model, human.sample)
+        if isinstance(named.model, Trained):
+            trained |= named.model.trained_on(task, human)
     kept = test_rows[~trained[test_rows]]
     if len(kept) == 0:
         raise RunError(
@@ -87,6 +90,11 @@ def prepare(task: Task, human: HumanData, options: RunOptions, models: Sequence[
     return Experiment(task, human, split, pilot, test, options, len(test_rows) - len(kept))
 
 
+def split_people(task: Task, human: HumanData) -> Split:
+    """The split of a task's people: one for each task and data set."""
+    return make_split(human.sample, f"{task.name}:{human.sha256}")
+
+
 def _check_options(task: Task, options: RunOptions) -> None:
     for name in options.hidden:
         if name not in task.profile:
@@ -95,13 +103,6 @@ def _check_options(task: Task, options: RunOptions) -> None:
     for name, value, least in (("limit", options.limit, 1), ("draws", options.draws, 1), ("splits", options.splits, 2)):
         if value is not None and value < least:
             raise ConfigError(f"{name} is {value}, it must be at least {least}")
-
-
-def _trained_on(model: Respondent | Scorer, people: Sample) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    hashes = getattr(model, "pilot_hashes", None)
-    if hashes is None:
-        return np.zeros(people.n, dtype=bool)
-    return np.array([hashes.contains(respondent) for respondent in people.respondent], dtype=bool)
 
 
 def simulate(
@@ -179,10 +180,14 @@ def _answer_blocks(experiment: Experiment, named: NamedModel, run: Run, plan: Pl
             progress.phase(f"{named.name}: loading", 0)
             model.load()
             progress.finish()
+        hidden = frozenset(experiment.options.hidden)
+        preparation = prepare_model(model, task, experiment.pilot, hidden, progress)
+        if preparation.calibration != Calibration():
+            run.manifest["model"]["calibration"] = preparation.calibration.to_dict()
         progress.phase(f"{named.name}: interviews", total)
         progress.advance(total - sum(block.stop - block.start for block in pending))
         for block in pending:
-            done[block.number] = _answer(experiment, model, block)
+            done[block.number] = _answer(experiment, model, block, preparation)
             log.append(done[block.number])
             progress.advance(block.stop - block.start)
         progress.finish()
@@ -206,14 +211,16 @@ def _answer_blocks(experiment: Experiment, named: NamedModel, run: Run, plan: Pl
     run.save()
 
 
-def _answer(experiment: Experiment, model: Respondent | Scorer, block: Block) -> BlockAnswers:
+def _answer(
+    experiment: Experiment, model: Respondent | Scorer, block: Block, preparation: host.Preparation
+) -> BlockAnswers:
     task, options = experiment.task, experiment.options
     people = experiment.test.take(np.arange(block.start, block.stop))
     numbers = uniforms(options.seed, list(people.respondent), [item.name for item in task.items], block.draw, "draw")
     shown = people if model.capabilities.needs_answers else people.without_answers()
     batch = Interviews(task, shown, numbers, block.draw, frozenset(options.hidden))
-    answers = host.simulate(model, batch)
-    scores = host.log_prob(model, batch, people) if block.draw == 0 and model.capabilities.log_prob else {}
+    answers = host.simulate(model, batch, preparation=preparation)
+    scores = host.log_prob(model, batch, people, preparation) if block.draw == 0 and model.capabilities.log_prob else {}
     filled = people.without_answers().with_answers(answers.answers, states=answers.states)
     return BlockAnswers(
         block,
@@ -227,7 +234,10 @@ def _answer(experiment: Experiment, model: Respondent | Scorer, block: Block) ->
 
 
 def _write_prompts(task: Task, model: Respondent | Scorer, run: Run, hidden: frozenset[str]) -> None:
-    """Store one exact example for each arm, with an invented profile: never a real person's."""
+    """Store one exact example for each arm, with an invented profile: never a real person's.
+
+    Interviews of pilot people that stand in the prompt (``?examples=``) are left out for the same reason, and counted.
+    """
     if not isinstance(model, Scorer):
         return
     person = composed_person(task)
@@ -247,6 +257,11 @@ def _write_prompts(task: Task, model: Respondent | Scorer, run: Run, hidden: fro
         run.folder / "prompts.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     )
     run.manifest["prompt_example"] = lines[0]["messages"]
+    shown = getattr(model, "examples", 0)
+    if shown:
+        run.manifest["notes"].append(
+            f"{shown} interviews of pilot people stand before each interview; the prompt example leaves them out"
+        )
 
 
 def simulated_samples(experiment: Experiment, run: Run) -> list[Sample]:

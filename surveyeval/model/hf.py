@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -22,6 +23,10 @@ from surveyeval.task.interview import Message
 __all__ = ["HFModel", "HFOptions", "cache_folder", "content_hash", "require_torch"]
 
 
+#: Tokens that prompts must begin with alike before their beginning is read once for all.
+WORTH_SHARING = 16
+
+
 class HFOptions(BaseModel):
     """Options of models that run through transformers."""
 
@@ -36,6 +41,10 @@ class HFOptions(BaseModel):
         "none", description="end: an option counts only with the turn's end after it"
     )
     template: Literal["auto", "plain"] = Field("auto", description="plain: no chat template")
+    examples: int = Field(0, ge=0, description="complete interviews of pilot people shown before each interview")
+    calibrate: Literal["none", "temperature", "item"] = Field(
+        "none", description="on the pilot's answers: one temperature, or a bias for every option of every item"
+    )
     revision: str | None = Field(None, description="commit of a hub model")
 
 
@@ -107,11 +116,13 @@ class HFModel:
     def __init__(self, reference: str, options: HFOptions | None = None) -> None:
         self.reference = reference
         self.options = options or HFOptions()
+        self.examples, self.calibrate = self.options.examples, self.options.calibrate
         self.notes: list[str] = []
         self._loaded: Loaded | None = None
         self._adapter: str | None = None
         self._chat: Chat | None = None
         self._session: _Session | None = None
+        self._begun: tuple[Any, Any] | None = None
 
     # ---- what it is --------------------------------------------------------------------------------------------
 
@@ -162,6 +173,7 @@ class HFModel:
             "name": Path(self.reference).name if Path(self.reference).is_dir() else self.reference,
             "weights": self.weights_hash(), "dtype": dtype, "device": device, "block": self.options.block,
             "terminator": self.options.terminator, "template": self.options.template,
+            "examples": self.options.examples, "calibrate": self.options.calibrate,
             "torch": torch.__version__, "transformers": transformers.__version__,
         }  # fmt: skip
         value = hashlib.sha256(json.dumps(details, sort_keys=True).encode()).hexdigest()
@@ -322,6 +334,11 @@ class HFModel:
         """Read what is new in each row. New tokens are padded on the left, so that every row ends in the last column."""
         torch = require_torch()
         device = self._model.device
+        if session.cache is None:
+            shared, cache = self._beginning(prompts)
+            if shared:
+                session.cache, session.read = cache, [prompts[0][:shared]] * len(prompts)
+                session.mask = torch.ones((len(prompts), shared), dtype=torch.long)
         new = [prompt[len(old) :] for prompt, old in zip(prompts, session.read, strict=True)]
         width = max(map(len, new))
         rows = len(new)
@@ -340,6 +357,28 @@ class HFModel:
             )  # fmt: skip
         session.cache, session.mask, session.read = output.past_key_values, whole, list(prompts)
         return torch.log_softmax(output.logits[:, -1].double(), dim=-1).cpu().numpy()
+
+    def _beginning(self, prompts: Sequence[Tokens]) -> tuple[int, Any]:
+        """What all prompts begin with (instruction, examples), read once: its length, and its cache for every row.
+
+        The last one is kept, since blocks of one run often begin alike.
+        """
+        torch = require_torch()
+        low, high = min(prompts), max(prompts)
+        shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+        shared = min(shared, *(len(prompt) - 1 for prompt in prompts))
+        if len(prompts) < 2 or shared < WORTH_SHARING:
+            return 0, None
+        key = (self._adapter, low[:shared])
+        if self._begun is None or self._begun[0] != key:
+            with torch.inference_mode():
+                output = self._model(
+                    input_ids=torch.tensor([low[:shared]], device=self._model.device), use_cache=True, logits_to_keep=1
+                )
+            self._begun = (key, output.past_key_values)
+        cache = copy.deepcopy(self._begun[1])
+        cache.batch_repeat_interleave(len(prompts))
+        return shared, cache
 
     def _fresh(self, prompts: list[Tokens]) -> Any:
         return self._extend(_Session(tuple(str(number) for number in range(len(prompts)))), prompts)
@@ -365,19 +404,23 @@ class HFModel:
         torch = require_torch()
         device = self._model.device
         longest = [steps[-1][0] for steps in batch]
-        width = max(map(len, longest))
+        shared, cache = self._beginning([steps[0][0] for steps in batch])
+        width = max(map(len, longest)) - shared
         ids = torch.zeros((len(batch), width), dtype=torch.long)
-        mask = torch.zeros_like(ids)
+        mask = torch.ones((len(batch), shared + width), dtype=torch.long)
         for row, tokens in enumerate(longest):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
-        wanted = [[len(prompt) - 1 for prompt, _ in steps] for steps in batch]
+            ids[row, : len(tokens) - shared] = torch.tensor(tokens[shared:])
+            mask[row, len(tokens) :] = 0
+        wanted = [[len(prompt) - 1 - shared for prompt, _ in steps] for steps in batch]
         kept = sorted({place for places in wanted for place in places})
+        positions = torch.arange(shared, shared + width)[None].expand(len(batch), -1)
         with torch.inference_mode():
             logits = self._model(
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
-                use_cache=False,
+                position_ids=positions.to(device),
+                past_key_values=cache,
+                use_cache=cache is not None,
                 logits_to_keep=torch.tensor(kept, device=device),
             ).logits
             scores = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()

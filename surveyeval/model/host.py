@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample, State
+from surveyeval.model.calibrate import Calibration
 from surveyeval.model.draws import draw_options
 from surveyeval.model.protocol import Answers, Interviews, OptionScores, Request, Respondent, Scorer
 from surveyeval.task.interview import Interview
 from surveyeval.task.render import interviews as render_interviews
+from surveyeval.task.task import Task
 
-__all__ = ["block_size", "log_prob", "simulate"]
+__all__ = ["Preparation", "block_size", "forced", "log_prob", "simulate"]
 
 FloatArray = NDArray[np.float64]
+Example = tuple[Interview, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a scorer takes from the pilot before the first interview; the default is nothing.
+
+    Parameters
+    ----------
+    examples : mapping of arm to examples
+        Interviews of pilot people with their answers, shown before each interview of the arm.
+    calibration : Calibration
+    """
+
+    examples: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def render(self, task: Task, people: Sample, hidden: frozenset[str]) -> list[Interview]:
+        """Interviews of these people, examples included."""
+        rendered = render_interviews(task, people.without_answers(), hidden)
+        if not self.examples:
+            return rendered
+        return [
+            replace(interview, examples=self.examples.get(str(arm), ()))
+            for interview, arm in zip(rendered, people.arm, strict=True)
+        ]
 
 
 def block_size(model: Respondent | Scorer) -> int | None:
@@ -34,7 +63,10 @@ def _declared(scores: OptionScores, order: tuple[int, ...]) -> tuple[FloatArray,
 
 
 def simulate(
-    model: Respondent | Scorer, interviews: Interviews, progress: Callable[[int], None] | None = None
+    model: Respondent | Scorer,
+    interviews: Interviews,
+    progress: Callable[[int], None] | None = None,
+    preparation: Preparation | None = None,
 ) -> Answers:
     """Answer a batch of interviews.
 
@@ -44,6 +76,8 @@ def simulate(
     interviews : Interviews
     progress : callable, optional
         Called with the number of interviews done so far.
+    preparation : Preparation, optional
+        Of a scorer that uses the pilot.
 
     Returns
     -------
@@ -52,14 +86,15 @@ def simulate(
     """
     if not isinstance(model, Scorer):
         return model.answer(interviews)
+    preparation = preparation or Preparation()
     task, n = interviews.task, len(interviews)
-    rendered = render_interviews(task, interviews.people, interviews.hidden)
+    rendered = preparation.render(task, interviews.people, interviews.hidden)
     given: list[list[str]] = [[] for _ in range(n)]
     answers, states, probabilities, mass = {}, {}, {}, {}
     for j, item in enumerate(task.items):
         requests = [_request(interview, j, given[row]) for row, interview in enumerate(rendered)]
         scored = [_declared(s, i.questions[j].order) for s, i in zip(model.score(requests), rendered, strict=True)]
-        table = np.array([row for row, _ in scored])
+        table = preparation.calibration.apply(item.name, np.array([row for row, _ in scored]))
         valid = np.isfinite(table).all(axis=1)
         drawn = np.full(n, -1, dtype=np.int64)
         drawn[valid] = draw_options(table[valid], interviews.uniforms[valid, j])
@@ -86,22 +121,21 @@ def _request(interview: Interview, j: int, given: list[str]) -> Request:
     return Request(interview.key, interview.messages(given[:j]), question.answers)
 
 
-def log_prob(model: Respondent | Scorer, interviews: Interviews, people: Sample) -> dict[str, FloatArray]:
-    """Natural log-probability of the people's own answers, each given the person's earlier answers.
+def forced(
+    model: Scorer, task: Task, people: Sample, hidden: frozenset[str], preparation: Preparation
+) -> dict[str, FloatArray]:
+    """Option probabilities for people's interviews as they went, each item given the person's earlier answers.
 
     A sequential interview is read in one teacher-forced pass. After an item that the person did not answer, a sequential
     interview cannot go on as it was, so that item and all later ones are NaN.
 
     Returns
     -------
-    dict of item to (n,) float array
-        Renormalised over the options.
+    dict of item to (n, K) float array
+        Renormalised over the options and calibrated, declared order; NaN rows where the person gave no answer.
     """
-    if not isinstance(model, Scorer):
-        return model.log_prob(interviews, people)
-    task, n = interviews.task, len(interviews)
-    rendered = render_interviews(task, people.without_answers(), interviews.hidden)
-    result = {item.name: np.full(n, np.nan) for item in task.items}
+    rendered = preparation.render(task, people, hidden)
+    tables = {item.name: np.full((people.n, item.k), np.nan) for item in task.items}
     paths: list[list[Request]] = []
     places: list[list[tuple[int, int]]] = []
     for row, interview in enumerate(rendered):
@@ -121,10 +155,27 @@ def log_prob(model: Respondent | Scorer, interviews: Interviews, people: Sample)
                 places.append([(row, j) for j in range(stop)])
     for path, where in zip(model.score_paths(paths), places, strict=True):
         for scores, (row, j) in zip(path, where, strict=True):
-            table, _ = _declared(scores, rendered[row].questions[j].order)
-            item = task.items[j]
-            picked = table[int(people.answers[item.name][row])]
-            result[item.name][row] = (
-                np.log(picked) if np.isfinite(picked) and picked > 0 else -np.inf if picked == 0 else np.nan
-            )
+            tables[task.items[j].name][row], _ = _declared(scores, rendered[row].questions[j].order)
+    return {item: preparation.calibration.apply(item, table) for item, table in tables.items()}
+
+
+def log_prob(
+    model: Respondent | Scorer, interviews: Interviews, people: Sample, preparation: Preparation | None = None
+) -> dict[str, FloatArray]:
+    """Natural log-probability of the people's own answers, each given the person's earlier answers.
+
+    Returns
+    -------
+    dict of item to (n,) float array
+        Renormalised over the options; NaN where there is no answer, or it could not be scored.
+    """
+    if not isinstance(model, Scorer):
+        return model.log_prob(interviews, people)
+    tables = forced(model, interviews.task, people, interviews.hidden, preparation or Preparation())
+    result = {}
+    for item, table in tables.items():
+        chosen = people.answers[item]
+        picked = table[np.arange(people.n), np.maximum(chosen, 0)]
+        with np.errstate(divide="ignore"):
+            result[item] = np.where(chosen >= 0, np.log(picked), np.nan)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
@@ -23,28 +24,45 @@ class Loaded:
         self.model = model
         self.tokenizer = tokenizer
         self._peft: Any = None
-        self._active: str | None = None
+        self._active: str | None = None  # None: the bare base
         self._names: dict[Hashable, str] = {}
 
     def add_adapter(self, key: Hashable, folder: Path) -> str:
-        """Put an adapter on the base, once per key; returns the name for `activate`."""
-        from peft import PeftModel
+        """Put an adapter on the base, once per key; returns the name for `activate`.
 
+        Raises
+        ------
+        ValueError
+            When the adapter lacks weights, or does not fit the base.
+        """
         if key not in self._names:
             name = f"adapter{len(self._names)}"
-            if self._peft is None:
-                # the base's own layers are wrapped in place, so `model` goes on to be what is called
-                self._peft = PeftModel.from_pretrained(self.model, folder, adapter_name=name)
-            else:
-                self._peft.load_adapter(folder, adapter_name=name)
-            self._peft.eval()
-            self._active = name
+            try:
+                with warnings.catch_warnings():
+                    # PEFT would go on with weights that do nothing
+                    warnings.filterwarnings("error", "Found missing adapter keys")
+                    self._put(name, folder)
+            except (RuntimeError, UserWarning) as error:
+                raise ValueError(f"it does not fit the base: {error}") from error
             self._names[key] = name
         return self._names[key]
 
+    def _put(self, name: str, folder: Path) -> None:
+        from peft import PeftModel
+
+        if self._peft is None:
+            # the base's own layers are wrapped in place, so `model` goes on to be what is called
+            self._peft = PeftModel.from_pretrained(self.model, folder, adapter_name=name)
+            self._peft.base_model.disable_adapter_layers()
+        else:
+            missing = self._peft.load_adapter(folder, adapter_name=name).missing_keys
+            if missing:
+                raise ValueError(f"it lacks weights: {', '.join(missing[:3])}")
+        self._peft.eval()
+
     def activate(self, adapter: str | None) -> None:
         """Let the next pass go through this adapter; None: through the bare base."""
-        if self._peft is None or adapter == self._active:
+        if adapter == self._active:
             return
         if adapter is None:
             self._peft.base_model.disable_adapter_layers()

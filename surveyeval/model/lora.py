@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from surveyeval.errors import CapabilityError, MissingExtraError, ModelError
 from surveyeval.model.hf import HFModel, HFOptions, content_hash
+from surveyeval.model.protocol import Fingerprint
+from surveyeval.task.human import HumanData
+from surveyeval.task.task import Task
 
-__all__ = ["LoraModel", "LoraOptions", "PilotHashes"]
+__all__ = ["LoraModel", "LoraOptions"]
 
 UNKNOWN = "Training rows unknown: the adapter has no surveyeval.json, so test people may have been trained on."
 
@@ -24,18 +28,6 @@ class LoraOptions(HFOptions):
 
     base: str | None = Field(None, description="model string of the base, if the adapter does not name it")
     engine: str = Field("hf", description="hf; other engines are not supported in this version")
-
-
-@dataclass(frozen=True)
-class PilotHashes:
-    """Salted hashes of the identifiers of the people trained on."""
-
-    salt: str
-    hashes: frozenset[str]
-
-    def contains(self, respondent: str) -> bool:
-        """Whether this respondent was trained on."""
-        return hashlib.sha256(f"{self.salt}:{respondent}".encode()).hexdigest() in self.hashes
 
 
 class LoraModel(HFModel):
@@ -52,7 +44,6 @@ class LoraModel(HFModel):
         if not (self.folder / "adapter_config.json").is_file():
             raise ModelError("is no adapter folder: it has no adapter_config.json", file=reference)
         self.record: dict[str, Any] | None = self._read_record()
-        self.pilot_hashes = self._pilot()
         self.base = self._base(options)
 
     def _read_record(self) -> dict[str, Any] | None:
@@ -62,18 +53,43 @@ class LoraModel(HFModel):
         try:
             record: dict[str, Any] = json.loads(path.read_text())
             record["base"]["model"], record["base"]["hash"], record["pilot"]["salt"], record["pilot"]["hashes"]
+            record["task"]["name"], record["data"]["sha256"], record["data"]["identifiers"]
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f"is damaged: {error!r}",
                 file=str(path),
-                hint="it needs base.model, base.hash, pilot.salt and pilot.hashes",
+                hint="it needs base.model, base.hash, pilot.salt, pilot.hashes, task.name, data.sha256 and data.identifiers",
             ) from error
         return record
 
-    def _pilot(self) -> PilotHashes | None:
-        if self.record is None:
-            return None
-        return PilotHashes(self.record["pilot"]["salt"], frozenset(self.record["pilot"]["hashes"]))
+    def trained_on(self, task: Task, human: HumanData) -> NDArray[np.bool_]:
+        """(n,) mask of the people that the adapter was trained on.
+
+        Raises
+        ------
+        ModelError
+            When the adapter was trained on this task with other data whose people are known by row number only, or when
+            some of its people are not among these: then nobody can say who may test it.
+        """
+        people = human.sample
+        if self.record is None or self.record["task"]["name"] != task.name:
+            return np.zeros(people.n, dtype=bool)
+        same_data = self.record["data"]["sha256"] == human.sha256
+        if not same_data and (self.record["data"]["identifiers"] == "row" or task.spec.source.id is None):
+            raise ModelError(
+                "was trained on this task with other data, and people without identifiers cannot be told apart",
+                file=self.folder.name,
+                hint="use the data it was trained on, or give the source a column of identifiers",
+            )
+        salt, hashes = self.record["pilot"]["salt"], set(self.record["pilot"]["hashes"])
+        own = [hashlib.sha256(f"{salt}:{name}".encode()).hexdigest() for name in people.respondent]
+        if same_data and not hashes <= set(own):
+            raise ModelError(
+                f"{len(hashes - set(own))} of the {len(hashes)} people it was trained on are not in these data",
+                file=self.folder.name,
+                hint="its surveyeval.json does not fit the data; train it again",
+            )
+        return np.array([one in hashes for one in own], dtype=bool)
 
     def _base(self, options: LoraOptions) -> HFModel:
         from surveyeval.model.build import build_model
@@ -103,6 +119,25 @@ class LoraModel(HFModel):
     def banners(self) -> Sequence[str]:
         """A warning when nobody knows on whom the adapter was trained."""
         return () if self.record is not None else (UNKNOWN,)
+
+    def fingerprint(self) -> Fingerprint:
+        """That of the base with the adapter's hash; the details tell how it was trained."""
+        known = super().fingerprint()
+        if self.record is None:
+            return known
+        record = self.record
+        adapter = {
+            "base": record["base"]["model"],
+            "pilot": record["pilot"].get("people", len(record["pilot"]["hashes"])),
+            "design": record["pilot"].get("design", {}),
+            "trained_on": record["task"]["name"],
+            "objective": record.get("options", {}).get("objective", ""),
+            "epochs": record.get("epochs"),
+            "options": record.get("options", {}),
+            "cost": record.get("cost", {}),
+            "loss": record.get("loss", []),
+        }
+        return Fingerprint(known.kind, known.value, {**known.details, "adapter": adapter})
 
     def _folder(self) -> Path:
         return self.base._folder()

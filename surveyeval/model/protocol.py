@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
+from surveyeval.task.human import HumanData
 from surveyeval.task.interview import Message
 from surveyeval.task.task import Task
 
@@ -31,6 +32,7 @@ __all__ = [
     "Request",
     "Respondent",
     "Scorer",
+    "Trained",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -180,6 +182,14 @@ class Checked(Protocol):
 
     def check(self, task: Task, everybody: Sample) -> None:
         """Raise a SurveyevalError with everything that does not fit. `everybody`: all people of the survey."""
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """A model that was trained on people, who must not test it."""
+
+    def trained_on(self, task: Task, human: HumanData) -> NDArray[np.bool_]:
+        """(n,) mask of the people it was trained on. Raises a SurveyevalError when that cannot be told."""
 
 
 @runtime_checkable

@@ -58,6 +58,8 @@ class Interview:
         In the order asked.
     mode : {"sequential", "independent"}
         Whether later questions see earlier answers.
+    examples : tuple of (Interview, tuple of str)
+        Other people's interviews with their answers, shown before this one.
     """
 
     key: str
@@ -65,22 +67,38 @@ class Interview:
     opening: str
     questions: tuple[Question, ...]
     mode: Literal["sequential", "independent"]
+    examples: tuple[tuple[Interview, tuple[str, ...]], ...] = ()
 
-    def _first(self, question: Question) -> tuple[Message, ...]:
-        system = () if self.system is None else (Message("system", self.system),)
-        text = f"{self.opening}\n\n{question.text}" if self.opening else question.text
-        return (*system, Message("user", text))
+    def _system(self) -> tuple[Message, ...]:
+        return () if self.system is None else (Message("system", self.system),)
+
+    def _opened(self, question: Question) -> Message:
+        return Message("user", f"{self.opening}\n\n{question.text}" if self.opening else question.text)
+
+    def _turns(self, given: Sequence[str]) -> list[Message]:
+        """The questions up to the one that follows the given answers, without what stands before them."""
+        turns = [self._opened(self.questions[0])]
+        for answer, question in zip(given, self.questions[1 : len(given) + 1], strict=True):
+            turns += [Message("assistant", answer), Message("user", question.text)]
+        return turns
 
     def messages(self, given: Sequence[str] = ()) -> tuple[Message, ...]:
         """Everything up to and including the question that follows the given assistant answers.
 
         The messages for ``given`` and one more answer extend the messages for ``given``.
         """
-        turns = list(self._first(self.questions[0]))
-        for answer, question in zip(given, self.questions[1 : len(given) + 1], strict=True):
-            turns += [Message("assistant", answer), Message("user", question.text)]
-        return tuple(turns)
+        shown = [
+            turn
+            for example, answers in self.examples
+            for turn in (*example._turns(answers[:-1]), Message("assistant", answers[-1]))
+        ]
+        return (*self._system(), *shown, *self._turns(given))
 
     def messages_for(self, j: int) -> tuple[Message, ...]:
         """Question j alone, as ``independent`` interviews put it."""
-        return self._first(self.questions[j])
+        shown = [
+            turn
+            for example, answers in self.examples
+            for turn in (example._opened(example.questions[j]), Message("assistant", answers[j]))
+        ]
+        return (*self._system(), *shown, self._opened(self.questions[j]))
