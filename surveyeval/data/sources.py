@@ -71,6 +71,7 @@ def open_source(use: str, folder: Path, encoding: str = "utf-8", sha256: str | N
         raise DataError(
             f"sha256 is {table.sha256}, the task says {sha256}",
             file=table.name,
+            field="source.sha256",
             hint="the file is not the one that the task was written for",
         )
     return table

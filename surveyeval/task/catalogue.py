@@ -1,27 +1,35 @@
-"""Shipped tasks: where they are and what they are called.
+"""Tasks by name: the shipped ones, and those that plugins register.
 
-Loads nothing but pyyaml, so that listing and completion are fast.
+Listing and completion load nothing but pyyaml here: what plugins registered is remembered (`surveyeval.memo`), and a
+task file inside a package is found without importing the package.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from surveyeval.errors import ConfigError, did_you_mean
+from surveyeval.errors import ConfigError, PluginError, did_you_mean
 
-__all__ = ["TaskSummary", "find_task", "summaries", "task_names", "tasks_folder"]
+if TYPE_CHECKING:
+    from surveyeval.registration import Registration
+
+__all__ = ["TaskSummary", "find_task", "known_task", "shipped_names", "summaries", "task_names", "tasks_folder"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+#: A name, or ``distribution/name``.
+_NAME = re.compile(r"(?:[A-Za-z0-9_.+-]+/)?[a-z0-9][a-z0-9_.+-]*")
 
 
 @dataclass(frozen=True)
 class TaskSummary:
-    """One line of a listing. ``error`` says why a file could not be read."""
+    """One line of a listing. ``owner`` is the distribution of a plugin's task; ``error`` says why a file could not be read."""
 
     name: str
     title: str
@@ -31,6 +39,7 @@ class TaskSummary:
     tags: tuple[str, ...]
     path: Path
     error: str = ""
+    owner: str = ""
 
 
 def tasks_folder() -> Path:
@@ -52,43 +61,110 @@ def _files(extra: Mapping[str, Path] | None) -> dict[str, Path]:
     return found
 
 
-def task_names(extra: Mapping[str, Path] | None = None) -> list[str]:
-    """Names of shipped tasks, then of `extra` ones (name -> folder or file); a task is named after its folder."""
-    return list(_files(extra))
+def _registered(*, load: bool) -> dict[str, Registration]:
+    """Tasks of plugins, each under the shortest name that means it."""
+    from surveyeval.plugins import installed
+
+    entries = [entry for plugin in installed(load=load) for entry in plugin.registered if entry.kind == "task"]
+    claims = Counter([*_files(None), *(entry.name for entry in entries)])
+    return {entry.name if claims[entry.name] == 1 else entry.qualified: entry for entry in entries}
+
+
+def task_names(extra: Mapping[str, Path] | None = None, *, load: bool = True) -> list[str]:
+    """Names of shipped tasks, then of `extra` ones (name -> folder or file), then of plugins'.
+
+    A shipped task is named after its folder; a plugin's task whose bare name is taken is named ``distribution/name``.
+    With ``load=False`` no plugin is imported, and those never seen before are left out.
+    """
+    return [*_files(extra), *_registered(load=load)]
+
+
+def shipped_names() -> list[str]:
+    """Names of shipped tasks alone."""
+    return list(_files(None))
+
+
+def known_task(name: str | Path, extra: Mapping[str, Path] | None = None) -> Path | None:
+    """The file of a task, by name or by path; None when there is none.
+
+    A shipped task comes first, then a plugin's, then a path: a task file, or a folder with a task.yaml. A path that
+    reads like ``distribution/name`` can be written ``./distribution/name``.
+
+    Raises
+    ------
+    PluginError
+        When several plugins claim the name, or the package does not hold the file.
+    """
+    text, path = str(name), Path(name)
+    files = _files(extra)
+    if text in files:
+        return files[text]
+    is_yaml = path.suffix in (".yaml", ".yml")
+    if _NAME.fullmatch(text) and not is_yaml:
+        from surveyeval.plugins import registry
+
+        entry = registry().find("task", text)
+        if entry is not None:
+            return entry.file()
+    try:
+        if (path / "task.yaml").is_file():
+            return path / "task.yaml"
+        return path if (is_yaml or _has_slash(text)) and path.is_file() else None
+    except (OSError, ValueError):  # for example a name too long for the file system
+        return None
 
 
 def find_task(name: str | Path, extra: Mapping[str, Path] | None = None) -> Path:
-    """The file of a task, by name or by path.
-
-    A text with a slash, one that ends in .yaml or .yml, or a folder with a task.yaml is a path.
+    """Like `known_task`, but nothing of that name or at that path is an error.
 
     Raises
     ------
     ConfigError
         Nothing of that name or at that path.
+    PluginError
+        When several plugins claim the name, or the package does not hold the file.
     """
+    found = known_task(name, extra)
+    if found is not None:
+        return found
     text, path = str(name), Path(name)
+    if _has_slash(text) or path.suffix in (".yaml", ".yml"):
+        what = "this folder holds no task.yaml" if _is_folder(path) else "there is no such file"
+        hint = "give a task file, a folder with a task.yaml, or the name of a task"
+        raise ConfigError(what, file=text[:200], hint=hint)
+    names = task_names(extra)
+    hint = did_you_mean(text[:80], names) or f"tasks: {', '.join(names)}; a task file of your own is given by its path"
+    raise ConfigError(f"there is no task {text[:80]!r}", hint=f"{hint}{_failures()}")
+
+
+def _has_slash(text: str) -> bool:
+    return "/" in text or "\\" in text
+
+
+def _is_folder(path: Path) -> bool:
     try:
-        is_path = any(mark in text for mark in "/\\") or path.suffix in (".yaml", ".yml")
-        files = _files(extra)
-        if not is_path and text in files:
-            return files[text]
-        if (path / "task.yaml").is_file():
-            return path / "task.yaml"
-        if is_path and path.is_file():
-            return path
-    except (OSError, ValueError) as error:  # for example a name too long for the file system
-        raise ConfigError(f"there is no task {text[:80]!r}", hint="`surveyeval ls tasks` lists them") from error
-    if is_path:
-        what = "this folder holds no task.yaml" if path.is_dir() else "there is no such file"
-        raise ConfigError(what, file=text, hint="give a task file, a folder with a task.yaml, or the name of a task")
-    hint = did_you_mean(text, files) or f"tasks: {', '.join(files)}; a task file of your own is given by its path"
-    raise ConfigError(f"there is no task {text[:80]!r}", hint=hint)
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _failures() -> str:
+    from surveyeval.plugins import registry
+
+    failed = [plugin.distribution for plugin in registry().plugins if plugin.error]
+    return f"; plugins that failed to load: {', '.join(failed)} (`surveyeval ls plugins`)" if failed else ""
 
 
 def summaries(extra: Mapping[str, Path] | None = None) -> list[TaskSummary]:
-    """One line for each task, in order of name; a file that cannot be read still has its line."""
-    return [_summary(name, path) for name, path in _files(extra).items()]
+    """One line for each task, in the order of `task_names`; a file that cannot be read still has its line."""
+    lines = [_summary(name, path) for name, path in _files(extra).items()]
+    for name, entry in _registered(load=True).items():
+        try:
+            line = _summary(name, entry.file())
+        except PluginError as error:
+            line = TaskSummary(name, entry.summary, "", "", 0, (), Path(), error.problems[0].message)
+        lines.append(replace(line, owner=entry.owner, title=line.title or entry.summary))
+    return lines
 
 
 def _summary(name: str, path: Path) -> TaskSummary:

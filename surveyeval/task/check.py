@@ -56,6 +56,9 @@ def notes(task: Task) -> list[Problem]:
         if regression.family in ("ordered", "multinomial"):
             message = f"family {regression.family!r} is not supported in this version; {regression.name!r} is left out"
             found.append(document.problem(("regressions", number, "family"), message))
+        if regression.family == "ols" and regression.errors == "model":
+            message = "model-based errors of ols are not supported in this version; HC2 errors are used"
+            found.append(document.problem(("regressions", number, "errors"), message))
     for number, item in enumerate(task.spec.items):
         for field in ("points", "bins", "retest"):
             if getattr(item, field) is not None:

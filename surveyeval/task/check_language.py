@@ -143,6 +143,14 @@ class _Checker:
                 found = self.types.get(name) if isinstance(name, str) else None
                 if found is None:
                     continue
+                labels = [label for _, label in found.levels]
+                twice = next((label for label in labels if labels.count(label) > 1), None)
+                if twice is not None:
+                    self.findings.add(
+                        (field, number),
+                        f"two codes of {name!r} are labelled {shown(twice)}",
+                        "labels of groups must differ",
+                    )
                 if found.kind != "boolean" and not found.levels:
                     right = f"derive bands: cut({name}, ...)" if found.kind == "number" else "give its labels"
                     self.findings.add((field, number), f"{name!r} has no declared levels", right)
@@ -255,12 +263,14 @@ class _Checker:
     def _truth(self) -> None:
         if not isinstance(self.value.get("regressions", []), list):
             return
-        names = [entry.get("name") for _, entry in entries(self.value, "regressions") if isinstance(entry, dict)]
+        listed = entries(self.value, "regressions")
+        names = [entry.get("name") for _, entry in listed if isinstance(entry, dict)]
         known = [name for name in names if isinstance(name, str)]
         for name, terms in mapping(self.value, "truth").items():
             if name not in known:
-                hint = did_you_mean(name, known) or f"there are {', '.join(known) or 'none'}"
-                self.findings.add(("truth", name), f"{shown(name)} is no regression", hint, key=True)
+                if len(known) == len(listed):  # else it may be the name of the one that is not right
+                    hint = did_you_mean(name, known) or f"there are {', '.join(known) or 'none'}"
+                    self.findings.add(("truth", name), f"{shown(name)} is no regression", hint, key=True)
                 continue
             for term, number in terms.items() if isinstance(terms, dict) else ():
                 if isinstance(number, str) and number.strip().lstrip("+-").lower() in ("nan", "inf", "infinity"):
@@ -294,10 +304,10 @@ class _Checker:
             self._template(("items", number, "text"), mapping({"i": item}, "i").get("text"), {"value"})
 
     def _template(self, route: Route, text: Any, known: set[str]) -> None:
-        from surveyeval.task.render import _check
+        from surveyeval.task.render import check_template
 
         if isinstance(text, str):
-            for message, hint in _check(text, known):
+            for message, hint in check_template(text, known):
                 self.findings.add(route, message, hint)
 
 
@@ -345,6 +355,7 @@ def check_interviews(findings: Findings, spec: TaskSpec) -> None:
     """Render one composed person per arm and profile set, of a task that is otherwise right."""
     from surveyeval.task.render import composed_person, interviews
 
+    seen: set[tuple[Route, str]] = set()
     for profile_set in list(spec.profile_sets) or ["default"]:
         task = Task(spec, Path(), findings.document.file, "", profile_set)
         person = composed_person(task)
@@ -355,7 +366,9 @@ def check_interviews(findings: Findings, spec: TaskSpec) -> None:
                 for problem in error.problems:
                     field = problem.field or ""
                     route = _field_route(task, field)
-                    findings.add(route, f"{problem.message} (profile set {profile_set!r})", problem.hint)
+                    if (route, problem.message) not in seen:
+                        findings.add(route, f"{problem.message} (profile set {profile_set!r})", problem.hint)
+                    seen.add((route, problem.message))
 
 
 def _field_route(task: Task, field: str) -> Route:

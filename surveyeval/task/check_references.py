@@ -26,6 +26,7 @@ RESERVED = frozenset(
         "C",
         "value",
         "labels",
+        "self",  # Jinja's name for the template
         "and",
         "or",
         "not",
@@ -180,7 +181,9 @@ def _item(findings: Findings, route: Route, item: dict[str, Any]) -> None:
         label = option.get("label") if isinstance(option, dict) else option
         if isinstance(label, str):
             folded = " ".join(label.casefold().split())
-            if folded in labels:
+            if label and not folded:
+                findings.add(place, "the label is blank", "write what is shown")
+            elif folded in labels:
                 findings.add(
                     place, f"label {shown(label)} is also that of code {labels[folded]!r}", "labels must differ"
                 )

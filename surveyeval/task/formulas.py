@@ -2,12 +2,17 @@
 
     response ~ term + term + ...      a term is a name, C(name), C(name, ref="code"), a:b (interaction), a*b (a + b + a:b)
 
+Codes enter as one 0/1 column for each level but the reference (treatment coding; the first level unless given). In R and
+patsy the columns of ``a:b`` depend on which other terms there are. Here they never do, so a formula for which that would
+make a difference is refused: an interaction of codes needs what it interacts with as a term of its own.
+
 Formula libraries of Python evaluate Python, so they never see a task's formula.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,11 +25,10 @@ from surveyeval.task.columns import Column, ColumnType
 
 __all__ = ["Design", "Formula", "FormulaError", "parse"]
 
-MAX_TERMS = 200
+MAX_LENGTH, MAX_TERMS, MAX_COLUMNS = 2_000, 200, 1_000
 _NAME = r"[A-Za-z][A-Za-z0-9_]*"
-_FACTOR = re.compile(
-    rf"\s*(?:C\(\s*(?P<c>{_NAME})\s*(?:,\s*ref\s*=\s*(?P<q>[\"'])(?P<ref>[^\"']*)(?P=q)\s*)?\)|(?P<name>{_NAME}))\s*"
-)
+_QUOTED = r"\"[^\"]*\"|'[^']*'"
+_FACTOR = re.compile(rf"\s*(?:C\(\s*(?P<c>{_NAME})\s*(?:,\s*ref\s*=\s*(?P<ref>{_QUOTED})\s*)?\)|(?P<name>{_NAME}))\s*")
 
 
 class FormulaError(ValueError):
@@ -97,7 +101,8 @@ class Formula:
         for term in self._factors:
             block = coded[term[0]]
             for factor in term[1:]:
-                block = (block[:, :, None] * coded[factor][:, None, :]).reshape(n, -1)
+                other = coded[factor]
+                block = (block[:, :, None] * other[:, None, :]).reshape(n, block.shape[1] * other.shape[1])
             parts.append(block)
         y, known = self._response(column(self.response), event)
         valid &= known
@@ -125,22 +130,25 @@ def parse(text: str, types: Mapping[str, ColumnType]) -> Formula:
     ------
     FormulaError
     """
-    left, tilde, right = text.partition("~")
-    if not tilde or "~" in right:
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(f"has {len(text)} characters, at most {MAX_LENGTH} are read")
+    sides = _split(text, "~")
+    if len(sides) != 2:
         raise FormulaError("is not written `response ~ term + term`")
-    response = left.strip()
+    response, right = sides[0].strip(), sides[1]
     if not re.fullmatch(_NAME, response):
         raise FormulaError(f"response {response!r} is no name", "derive a column for it")
     _known(response, types)
-    terms: list[tuple[_Factor, ...]] = []
-    for written in right.split("+"):
+    found: dict[frozenset[_Factor], tuple[_Factor, ...]] = {}
+    for written in _split(right, "+"):
         for term in _expand(written, types):
-            if frozenset(term) not in [frozenset(other) for other in terms]:
-                terms.append(term)
-    if len(terms) > MAX_TERMS:
-        raise FormulaError(f"has more than {MAX_TERMS} terms")
+            found.setdefault(frozenset(term), term)
+        if len(found) > MAX_TERMS:
+            raise FormulaError(f"has more than {MAX_TERMS} terms")
+    terms = list(found.values())
     if any(factor.name == response for term in terms for factor in term):
         raise FormulaError(f"{response!r} is response and predictor")
+    _consistent(terms, types)
     names, owners = [], []
     for term in terms:
         written = ":".join(factor.name for factor in term)
@@ -156,11 +164,42 @@ def _known(name: str, types: Mapping[str, ColumnType]) -> None:
         raise FormulaError(f"there is no column {name!r}", did_you_mean(name, types) or f"columns: {', '.join(types)}")
 
 
+def _split(text: str, operator: str) -> list[str]:
+    """Parts between operators outside of quotes: a code such as "60+" may hold one."""
+    parts = [""]
+    for piece in re.findall(rf"{_QUOTED}|.", text, re.DOTALL):
+        if piece == operator:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts
+
+
+def _consistent(terms: list[tuple[_Factor, ...]], types: Mapping[str, ColumnType]) -> None:
+    """Refuse what would be read in two ways, or make a design without end."""
+    factors: dict[str, _Factor] = {}
+    for factor in (factor for term in terms for factor in term):
+        if factors.setdefault(factor.name, factor) != factor:
+            raise FormulaError(f"{factor.name!r} is used in two ways", "write it alike in every term")
+    sets = {frozenset(factor.name for factor in term) for term in terms}
+    columns = 0
+    for term in terms:
+        columns += math.prod(len(_levels(factor, types[factor.name])) for factor in term)
+        for factor in term:
+            rest = [other.name for other in term if other != factor]
+            if rest and (factor.categorical or types[factor.name].kind == "boolean") and frozenset(rest) not in sets:
+                written, other = ":".join(one.name for one in term), ":".join(rest)
+                raise FormulaError(f"{written!r} needs the term {other!r} too", "write a*b, or add that term")
+    if columns > MAX_COLUMNS:
+        raise FormulaError(f"makes {columns:,} columns, at most {MAX_COLUMNS:,} are estimated", "band the codes")
+
+
 def _expand(written: str, types: Mapping[str, ColumnType]) -> list[tuple[_Factor, ...]]:
     """``a*b*c`` to all main effects and interactions, ``a:b`` to one."""
-    crossed = [_interaction(part, types) for part in written.split("*")]
-    if len(crossed) > 6:
+    parts = _split(written, "*")
+    if len(parts) > 6:
         raise FormulaError("crosses more than six terms")
+    crossed = [_interaction(part, types) for part in parts]
     expanded = []
     for size in range(1, len(crossed) + 1):
         for chosen in itertools.combinations(crossed, size):
@@ -170,7 +209,7 @@ def _expand(written: str, types: Mapping[str, ColumnType]) -> list[tuple[_Factor
 
 def _interaction(written: str, types: Mapping[str, ColumnType]) -> tuple[_Factor, ...]:
     factors = []
-    for part in written.split(":"):
+    for part in _split(written, ":"):
         match = _FACTOR.fullmatch(part)
         if match is None:
             raise FormulaError(
@@ -182,12 +221,13 @@ def _interaction(written: str, types: Mapping[str, ColumnType]) -> tuple[_Factor
         categorical = kind == "code" or match["c"] is not None
         if categorical and not levels:
             raise FormulaError(f"{name!r} has no declared levels", "C() needs a column with codes")
-        if match["ref"] is not None and match["ref"] not in levels:
-            raise FormulaError(
-                f"{match['ref']!r} is not a code of {name!r}",
-                did_you_mean(match["ref"], levels) or f"codes: {', '.join(levels)}",
-            )
-        factors.append(_Factor(name, categorical, match["ref"]))
+        if categorical and len(levels) == 1:
+            raise FormulaError(f"{name!r} has one level only, {levels[0]!r}", "leave it out, or give it another level")
+        reference = None if match["ref"] is None else match["ref"][1:-1]
+        if reference is not None and reference not in levels:
+            right = did_you_mean(reference, levels) or f"codes: {', '.join(levels)}"
+            raise FormulaError(f"{reference!r} is not a code of {name!r}", right)
+        factors.append(_Factor(name, categorical, reference))
     if len({factor.name for factor in factors}) < len(factors):
         raise FormulaError(f"{written.strip()!r} interacts a column with itself")
     return tuple(factors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from surveyeval.data.readers import Table, read_table
 from surveyeval.data.sample import NO_ARM, Sample, State
 from surveyeval.data.sources import open_source
-from surveyeval.errors import ConfigError, DataError, Problem, did_you_mean
+from surveyeval.errors import ConfigError, DataError, Problem, SurveyevalError, did_you_mean
+from surveyeval.task.document import Document, Route, dotted, parse_document
 from surveyeval.task.schema import ItemSpec, ProfileField
 from surveyeval.task.task import Item, Task
 
@@ -56,7 +58,8 @@ def load_human(task: Task, *, data: str | None = None, provenance: str | None = 
     Raises
     ------
     DataError
-        With every problem at once: absent columns, unknown codes (first line and count), duplicated identifiers.
+        With every problem at once: absent columns (with their line in the task file), unknown codes (first line in the
+        rows, and count), duplicated identifiers.
     """
     source = task.spec.source
     if (data is None) != (provenance is None):
@@ -67,13 +70,41 @@ def load_human(task: Task, *, data: str | None = None, provenance: str | None = 
         table = read_table(Path(data).expanduser(), source.encoding)
         licence, citation = "not stated", f"rows given by the user: {table.name}"
     else:
-        table = open_source(source.use, task.folder, source.encoding, source.sha256)
+        table = _opened(task)
         licence, citation = source.licence, source.citation
     reader = _Reader(task, table)
     sample = reader.sample()
     if reader.problems:
         raise DataError(problems=reader.problems)
     return HumanData(sample, table.sha256, provenance or source.provenance, licence, citation, table)
+
+
+def _opened(task: Task) -> Table:
+    source = task.spec.source
+    try:
+        return open_source(source.use, task.folder, source.encoding, source.sha256)
+    except SurveyevalError as error:
+        raise type(error)(problems=[_said_in_task(task, problem) for problem in error.problems]) from error
+
+
+def _said_in_task(task: Task, problem: Problem) -> Problem:
+    """A problem with the source as a whole, at the line of the task file that names the source."""
+    if problem.line is not None:
+        return problem
+    field = problem.field if problem.field and problem.field.startswith("source.") else "source.use"
+    message = f"{problem.file}: {problem.message}" if problem.file else problem.message
+    return _in_task(task, tuple(field.split(".")), message, problem.hint)
+
+
+def _in_task(task: Task, route: Route, message: str, hint: str | None) -> Problem:
+    if not task.text:  # made by a plugin, not read from a file
+        return Problem(message, task.file, field=dotted(route), hint=hint)
+    return _document(task.text, task.file).problem(route, message, hint)
+
+
+@lru_cache(maxsize=1)
+def _document(text: str, file: str) -> Document:
+    return parse_document(text, file)
 
 
 def _rows(count: int) -> str:
@@ -114,10 +145,11 @@ class _Reader:
         line = None if row is None else self.table.line(row)
         self.problems.append(Problem(message, file=self.table.name, line=line, field=field, hint=hint))
 
-    def _column(self, name: str, field: str) -> NDArray[np.object_]:
+    def _column(self, name: str, *route: str | int) -> NDArray[np.object_]:
+        """A column by name; `route` is where the task file names it."""
         if name not in self.frame.columns:
             hint = did_you_mean(name, self.frame.columns) or f"columns: {', '.join(map(str, self.frame.columns[:30]))}"
-            self._problem(f"there is no column {name!r}", field, hint=hint)
+            self.problems.append(_in_task(self.task, route, f"in {self.table.name} there is no column {name!r}", hint))
             return np.full(len(self.frame), None, dtype=object)
         return self.frame[name].to_numpy(dtype=object)
 
@@ -125,7 +157,7 @@ class _Reader:
         name = self.task.spec.source.id
         if name is None:
             return np.array([str(number) for number in range(1, len(self.frame) + 1)], dtype=object)
-        column = self._column(name, "source.id")
+        column = self._column(name, "source", "id")
         blank = np.flatnonzero(pd.isna(column))
         if name in self.frame.columns and len(blank):
             self._problem(f"column {name!r}: {len(blank)} respondents have no identifier", "source.id", int(blank[0]))
@@ -142,7 +174,7 @@ class _Reader:
         name = self.task.spec.source.weight
         if name is None:
             return np.ones(len(self.frame))
-        column = self._column(name, "source.weight")
+        column = self._column(name, "source", "weight")
         weights = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(dtype=float)
         bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
         if name in self.frame.columns and len(bad):
@@ -159,7 +191,7 @@ class _Reader:
         arms = self.task.spec.arms
         if arms is None:
             return np.full(len(self.frame), NO_ARM, dtype=object)
-        column = self._column(arms.column, "arms.column")
+        column = self._column(arms.column, "arms", "column")
         if arms.column in self.frame.columns:
             self._unknown(column, set(arms.levels), arms.column, "arms.levels", blank_allowed=False)
             for key in arms.levels:
@@ -187,7 +219,8 @@ class _Reader:
 
     def _item(self, item: Item) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
         name = item.spec.column or item.name
-        column = self._recoded(self._column(name, f"items.{item.name}.column"), item.spec)
+        number = [one.name for one in self.task.all_items].index(item.name)
+        column = self._recoded(self._column(name, "items", number, "column"), item.spec)
         missing = item.spec.missing
         if name in self.frame.columns:
             self._unknown(column, {*item.codes, *missing}, name, f"items.{item.name}.options")
@@ -201,7 +234,7 @@ class _Reader:
         return answers, np.array(states, dtype=np.int8)
 
     def _profile(self, name: str, spec: ProfileField) -> NDArray[np.object_]:
-        column = self._recoded(self._column(spec.column, f"profile.{name}.column"), spec)
+        column = self._recoded(self._column(spec.column, "profile", name, "column"), spec)
         column = np.array([None if value in spec.missing else value for value in column], dtype=object)
         if spec.labels is not None:
             self._unknown(column, set(spec.labels), spec.column, f"profile.{name}.labels")

@@ -90,10 +90,10 @@ def compare(operator: str, left: Cells, right: Cells, *, numbers: bool) -> Cells
 
 def member(part: Cells, candidates: Sequence[Any], *, numbers: bool) -> Cells:
     """Whether a value is one of some constants."""
-    found = np.zeros(len(part.values), dtype=bool)
+    found: BoolArray = np.zeros(np.shape(part.values), dtype=bool)
     for candidate in candidates:
         other = Cells(np.asarray(candidate), np.asarray(True))
-        found |= compare("eq", part, other, numbers=numbers).values
+        found = found | compare("eq", part, other, numbers=numbers).values
     return Cells(found, part.valid)
 
 

@@ -1,18 +1,19 @@
 """From a task and a person's profile to the words of an interview.
 
-Templates run in Jinja's sandbox, with undefined names as errors, without multiplication, powers and formatting, and with
-a cap on the size of what they make.
+Templates run in Jinja's sandbox, with undefined names as errors. They hold names, conditions, a few filters, sums,
+differences and quotients: nothing that repeats or stores text (loops, ``set``, multiplication, formatting), so what a
+template makes, and the time it takes, grow no faster than its own length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache
 from typing import Any
 
 import jinja2
 import numpy as np
-from jinja2 import meta, nodes
+from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from surveyeval.data.sample import Sample
@@ -20,13 +21,19 @@ from surveyeval.errors import ConfigError, did_you_mean
 from surveyeval.task.interview import Interview, Question
 from surveyeval.task.task import Item, Profile, Task
 
-__all__ = ["check_templates", "composed_person", "interviews"]
+__all__ = ["check_template", "composed_person", "interviews"]
 
-Finding = tuple[tuple[str | int, ...], str, str | None]
-
-MAX_SIZE = 20_000
-_FORBIDDEN = (nodes.Mul, nodes.Pow, nodes.For, nodes.Macro, nodes.CallBlock, nodes.Include, nodes.Import, nodes.FromImport,
-              nodes.Extends, nodes.Block, nodes.Call, nodes.Getattr, nodes.Mod)  # fmt: skip
+MAX_SIZE, MAX_DEPTH = 20_000, 30
+_ALLOWED = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Name, nodes.Const, nodes.And,
+            nodes.Or, nodes.Not, nodes.Compare, nodes.Operand, nodes.Test, nodes.Filter, nodes.Keyword, nodes.Concat,
+            nodes.Add, nodes.Sub, nodes.Div, nodes.FloorDiv, nodes.Neg, nodes.Pos, nodes.List, nodes.Tuple)  # fmt: skip
+#: How refused pieces are called in messages; others bear Jinja's name.
+_REFUSED: dict[type[nodes.Node], str] = {
+    nodes.Getattr: "an attribute (`.`)", nodes.Getitem: "a subscript (`[ ]`)", nodes.Call: "a call (`( )`)",
+    nodes.Mul: "`*`", nodes.Pow: "`**`", nodes.Mod: "`%`", nodes.Dict: "a map", nodes.Pair: "a map",
+    nodes.Slice: "a subscript (`[ ]`)", nodes.Assign: "`set`", nodes.AssignBlock: "`set`",
+    nodes.Scope: "`autoescape`", nodes.ScopedEvalContextModifier: "`autoescape`", nodes.FilterBlock: "a filter block",
+}  # fmt: skip
 _FILTERS = {"lower", "upper", "title", "capitalize", "trim", "default", "round", "int", "float"}
 
 
@@ -46,16 +53,21 @@ def _template(text: str) -> jinja2.Template:
 def _render(text: str, variables: Mapping[str, Any], field: str, task: Task) -> str:
     try:
         result = _template(text).render(variables)
-    except jinja2.TemplateError as error:
+    except Exception as error:  # a checked template runs nothing of ours: whatever it raises is a slip in the template
+        hint = None
+        if isinstance(error, jinja2.UndefinedError):
+            hint = "a field may be hidden or missing: guard it with {% if NAME is defined %}"
+        elif isinstance(error, TypeError):
+            hint = "what is put in is text: write NAME|int or NAME|float where a number is needed"
+        raise ConfigError(f"template fails: {error}", file=task.file, field=field, hint=hint) from error
+    if len(result) > MAX_SIZE:
         raise ConfigError(
-            f"template fails: {error}",
+            f"template makes {len(result)} characters",
             file=task.file,
             field=field,
-            hint="a field may be hidden or missing: guard it with {% if NAME is defined %}",
-        ) from error
-    if len(result) > MAX_SIZE:
-        raise ConfigError(f"template makes more than {MAX_SIZE} characters", file=task.file, field=field)
-    return " ".join(result.split(" ")).strip()
+            hint=f"at most {MAX_SIZE} are shown",
+        )
+    return result.strip()
 
 
 def interviews(task: Task, people: Sample, hidden: frozenset[str] = frozenset()) -> list[Interview]:
@@ -94,7 +106,8 @@ def interviews(task: Task, people: Sample, hidden: frozenset[str] = frozenset())
         if arm.vignette:
             parts.append(_render(arm.vignette, variables, f"arms.levels.{arm.key}.vignette", task))
         questions = tuple(_question(task, item, tuple(sorted(variables.items()))) for item in task.items)
-        system = _render(spec.system, variables, "interview.system", task) if spec.system else None
+        # A system turn without words is none: chat templates treat the two differently.
+        system = (_render(spec.system, variables, "interview.system", task) if spec.system else "") or None
         opening = "\n\n".join(part for part in parts if part)
         result.append(Interview(str(people.respondent[row]), system, opening, questions, spec.mode))
     return result
@@ -145,46 +158,47 @@ def composed_person(task: Task) -> Sample:
     return Sample(np.array(["example"], dtype=object), np.array([task.arms[0].key], dtype=object), profile=profile)
 
 
-def check_templates(task: Task) -> list[Finding]:
-    """Everything wrong in a task's templates: (route, message, hint)."""
-    findings: list[Finding] = []
-    spec = task.spec
-    factors = list(task.arms[0].factors)
-    everything = {*spec.profile, *(item.name for item in spec.items), *factors, "arm"}
-    for route, text, known in _templates(task, everything):
-        findings += [(route, message, hint) for message, hint in _check(text, known)]
-    return findings
-
-
-def _templates(task: Task, everything: set[str]) -> Iterator[tuple[tuple[str | int, ...], str, set[str]]]:
-    spec = task.spec
-    interview: dict[str, str | None] = {
-        "system": spec.interview.system, "introduction": spec.interview.introduction, "profile": spec.interview.profile,
-        "instruction": spec.interview.instruction,
-    }  # fmt: skip
-    for name, text in interview.items():
-        if text is not None:
-            yield ("interview", name), text, everything | ({"labels"} if name == "instruction" else set())
-    for name, field in spec.profile.items():
-        if field.text is not None:
-            yield ("profile", name, "text"), field.text, {"value"}
-    for key, level in (spec.arms.levels if spec.arms else {}).items():
-        if level.vignette is not None:
-            yield ("arms", "levels", key, "vignette"), level.vignette, everything
-    for number, item in enumerate(spec.items):
-        yield ("items", number, "question"), item.question, everything
-
-
-def _check(text: str, known: set[str]) -> Iterator[tuple[str, str | None]]:
+def check_template(text: str, known: Set[str]) -> Iterator[tuple[str, str | None]]:
+    """Everything wrong in one template: (message, hint). `known` are the names that may be put in."""
+    if len(text) > MAX_SIZE:
+        yield f"has {len(text)} characters", f"at most {MAX_SIZE} are read"
+        return
     try:
-        tree = _environment().parse(text)
+        found = _nodes(_environment().parse(text))
     except jinja2.TemplateSyntaxError as error:
         yield f"is no valid template: {error.message}", None
         return
-    for name in sorted(meta.find_undeclared_variables(tree) - known):
+    except RecursionError:
+        yield "is nested too deeply", "use fewer brackets and conditions inside each other"
+        return
+    problems = list(_refused(found, known))
+    yield from problems
+    if not problems:
+        try:
+            _template(text)
+        except (jinja2.TemplateSyntaxError, SyntaxError, RecursionError, MemoryError):
+            yield "is nested too deeply", "use fewer brackets and conditions inside each other"
+
+
+def _nodes(tree: nodes.Template) -> list[nodes.Node]:
+    """All nodes, without recursion; RecursionError when they are nested deeper than is ever compiled."""
+    found: list[nodes.Node] = []
+    level: list[nodes.Node] = [tree]
+    for _ in range(MAX_DEPTH):
+        found += level
+        level = [child for node in level for child in node.iter_child_nodes()]
+        if not level:
+            return found
+    raise RecursionError
+
+
+def _refused(found: list[nodes.Node], known: Set[str]) -> Iterator[tuple[str, str | None]]:
+    for name in sorted({node.name for node in found if isinstance(node, nodes.Name)} - known):
         yield f"there is no {name!r} to put in", did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
-    for node in tree.find_all(_FORBIDDEN):
-        yield f"{type(node).__name__.lower()} is not allowed in a template", "use names, conditions and simple filters"
-    for node in tree.find_all(nodes.Filter):
-        if node.name not in _FILTERS:
-            yield f"filter {node.name!r} is not allowed", f"filters: {', '.join(sorted(_FILTERS))}"
+    refused = [type(node) for node in found if not isinstance(node, _ALLOWED)]
+    for what in dict.fromkeys(_REFUSED.get(kind, f"`{kind.__name__.lower()}`") for kind in refused):
+        yield f"{what} is not allowed in a template", "use names, conditions and simple filters"
+    for name in sorted({node.name for node in found if isinstance(node, nodes.Filter)} - _FILTERS):
+        yield f"filter {name!r} is not allowed", f"filters: {', '.join(sorted(_FILTERS))}"
+    for name in sorted({node.name for node in found if isinstance(node, nodes.Test)} - set(_environment().tests)):
+        yield f"there is no test {name!r}", "write for example {% if NAME is defined %}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
+from surveyeval.errors import ConfigError, did_you_mean
 from surveyeval.task import formulas, rules
 from surveyeval.task.columns import Column, ColumnType
 from surveyeval.task.formulas import Design, Formula
@@ -100,7 +101,7 @@ def column_types(task: Task) -> dict[str, ColumnType]:
 
 
 def column(task: Task, sample: Sample, name: str) -> Column:
-    """Values of one name for every row."""
+    """Values of one name for every row. Raises ConfigError for a name that the task does not have."""
     return _Columns(task, sample)(name)
 
 
@@ -118,6 +119,9 @@ class _Columns:
         return self._known[name]
 
     def _compute(self, name: str) -> Column:
+        if name not in self.types:
+            hint = did_you_mean(name, self.types) or f"columns: {', '.join(self.types)}"
+            raise ConfigError(f"there is no column {name!r}", file=self.task.file, hint=hint)
         kind, sample = self.types[name], self.sample
         if name in self.rules:
             return self.rules[name].evaluate(self, sample.n)
@@ -149,10 +153,19 @@ class _Columns:
 
 
 def groups(task: Task, sample: Sample, subgroup: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Group index (-1 where missing) and labels of a column with levels, or of a truth value."""
+    """Group index (-1 where missing) and labels of a column with levels, or of a truth value.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such column, or it has no levels.
+    """
     found = column(task, sample, subgroup)
     if found.type.kind == "boolean":
         return np.where(found.valid, found.values.astype(np.int64), -1), ("no", "yes")
+    if not found.type.levels:
+        right = f"derive bands: cut({subgroup}, ...)" if found.type.kind == "number" else "give its labels"
+        raise ConfigError(f"{subgroup!r} has no declared levels", file=task.file, field="subgroups", hint=right)
     looked_up: list[Any] = list(found.type.values) or [code for code, _ in found.type.levels]
     position = {value: number for number, value in enumerate(looked_up)}
     index = [position[value] if known else -1 for value, known in zip(found.values, found.valid, strict=True)]
@@ -212,9 +225,12 @@ def _formula(task: Task, text: str) -> Formula:
 def design(task: Task, sample: Sample, regression: RegressionSpec) -> Design:
     """Design matrix and response of one regression."""
     formula = _formula(task, regression.formula)
+    event = regression.event
+    if event is None and regression.family == "logit" and formula.response_type.levels:
+        event = formula.response_type.levels[-1][0]  # an ordered response of two levels has values other than 0 and 1
     blocks = {term: block for block, terms in regression.blocks.items() for term in terms}
     getter: Callable[[str], Column] = _Columns(task, sample)
-    return formula.design(getter, sample.n, regression.event, blocks)
+    return formula.design(getter, sample.n, event, blocks)
 
 
 def needs_profile(task: Task, regression: RegressionSpec) -> bool:

@@ -4,8 +4,9 @@ Jinja's parser reads the text; a white list of its nodes is then evaluated on wh
 value. Nothing of Python can be reached: no attributes, no calls but the functions below, no filters.
 
     abs(x)  min(x, y, ...)  max(x, y, ...)  log(x)         numbers
-    cut(x, a, b, c)                                        bands from a to below b, ..., c and more; a code column
-    number(x, {"code": 1, ...})                            numbers for the codes of a column
+    cut(x, a, b, c)                                        bands from a to below b, ..., c and more; a code column;
+                                                           missing below a
+    number(x, {"code": 1, ...})                            numbers for the codes of a column; missing for other codes
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jinja2
@@ -28,14 +30,23 @@ __all__ = ["Rule", "RuleError", "parse"]
 
 MAX_LENGTH, MAX_DEPTH, MAX_LIST = 2_000, 40, 200
 _NUMBER, _BOOLEAN, _CODE = ColumnType("number"), ColumnType("boolean"), "code"
-_ARITHMETIC: dict[type[nodes.Expr], Callable[..., Any]] = {
-    nodes.Add: np.add, nodes.Sub: np.subtract, nodes.Mul: np.multiply, nodes.Div: np.divide,
+_ARITHMETIC: dict[type[nodes.Expr], Callable[[Cells, Cells], Cells]] = {
+    nodes.Add: partial(kleene.arithmetic, np.add), nodes.Sub: partial(kleene.arithmetic, np.subtract),
+    nodes.Mul: partial(kleene.arithmetic, np.multiply), nodes.Div: partial(kleene.arithmetic, np.divide),
 }  # fmt: skip
 _FUNCTIONS = ("abs", "min", "max", "log", "cut", "number")
+#: How a refused piece of an expression is called in messages.
+_REFUSED: dict[type[nodes.Node], str] = {
+    nodes.Getattr: "an attribute (`.`)", nodes.Getitem: "a subscript (`[ ]`)", nodes.Filter: "a filter (`|`)",
+    nodes.Test: "a test (`is`)", nodes.Pow: "a power (`**`)", nodes.FloorDiv: "`//`", nodes.Mod: "`%`",
+    nodes.Concat: "`~`", nodes.CondExpr: "`if ... else`", nodes.Pos: "a sign `+`", nodes.List: "a list",
+    nodes.Tuple: "a list", nodes.Dict: "a map",
+}  # fmt: skip
 _WORDS = {"number": "a number", "code": "a code", "boolean": "true or false"}
 
 Get = Callable[[str], Column]
 Evaluate = Callable[[Get, int], Cells]
+Join = Callable[[Cells, Cells], Cells]
 
 
 class RuleError(ValueError):
@@ -93,7 +104,9 @@ def parse(text: str, types: Mapping[str, ColumnType]) -> Rule:
     RuleError
     """
     if len(text) > MAX_LENGTH:
-        raise RuleError(f"has {len(text)} characters, at most {MAX_LENGTH} are read")
+        raise RuleError(f"has {len(text)} characters, at most {MAX_LENGTH} are read", "derive parts of it first")
+    if not text.strip():
+        raise RuleError("is empty")
     try:
         body = jinja2.Environment(autoescape=True).parse("{{ (" + text + "\n) }}").body
     except jinja2.TemplateSyntaxError as error:
@@ -101,13 +114,13 @@ def parse(text: str, types: Mapping[str, ColumnType]) -> Rule:
             f"cannot be read: {error.message}", "operators are + - * / < <= == != > >= and or not in"
         ) from error
     except RecursionError as error:
-        raise RuleError("is nested too deeply") from error
+        raise RuleError("is nested too deeply", "derive parts of it first") from error
     if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
         raise RuleError("is not one expression")
     names: set[str] = set()
     part = _Compiler(types, names).compile(body[0].nodes[0], 0)
     given = all(types[name].given for name in names)
-    kind = ColumnType(part.type.kind, part.type.levels, "derived", given)
+    kind = ColumnType(part.type.kind, part.type.levels, "derived", given, part.type.values)
     return Rule(text, kind, frozenset(names), part.evaluate)
 
 
@@ -117,7 +130,7 @@ class _Compiler:
 
     def compile(self, node: nodes.Node, depth: int) -> _Part:
         if depth > MAX_DEPTH:
-            raise RuleError("is nested too deeply")
+            raise RuleError("is nested too deeply", "derive parts of it first")
         if isinstance(node, nodes.Const):
             return self._constant(node.value)
         if isinstance(node, nodes.Name):
@@ -133,24 +146,36 @@ class _Compiler:
             inner = self._expect(node.node, "boolean", depth)
             return _Part(_BOOLEAN, lambda get, n: kleene.negation(inner.evaluate(get, n)))
         if isinstance(node, (nodes.And, nodes.Or)):
-            left, right = self._expect(node.left, "boolean", depth), self._expect(node.right, "boolean", depth)
             join = kleene.conjunction if isinstance(node, nodes.And) else kleene.disjunction
-            return _Part(_BOOLEAN, lambda get, n: join(left.evaluate(get, n), right.evaluate(get, n)))
+            return self._chain(node, {type(node): join}, "boolean", depth)
         if isinstance(node, tuple(_ARITHMETIC)):
-            assert isinstance(node, nodes.BinExpr)
-            operation = _ARITHMETIC[type(node)]
-            left, right = self._expect(node.left, "number", depth), self._expect(node.right, "number", depth)
-            return _Part(
-                _NUMBER, lambda get, n: kleene.arithmetic(operation, left.evaluate(get, n), right.evaluate(get, n))
-            )
+            return self._chain(node, _ARITHMETIC, "number", depth)
         if isinstance(node, nodes.Compare):
             return self._compare(node, depth)
         if isinstance(node, nodes.Call):
             return self._call(node, depth)
+        what = _REFUSED.get(type(node), f"`{type(node).__name__.lower()}`")
         raise RuleError(
-            f"{type(node).__name__.lower()} is not allowed here",
+            f"{what} is not allowed here",
             f"rules have comparisons, and, or, not, in, + - * / and {', '.join(_FUNCTIONS)}",
         )
+
+    def _chain(self, node: nodes.Node, operations: Mapping[type[nodes.Expr], Join], kind: str, depth: int) -> _Part:
+        """Operators of one precedence in a row. They lean to the left, so a sum of 50 items is no deep nesting."""
+        steps: list[tuple[Join, nodes.Expr]] = []
+        while isinstance(node, nodes.BinExpr) and type(node) in operations:
+            steps.append((operations[type(node)], node.right))
+            node = node.left
+        first = self._expect(node, kind, depth)
+        rest = [(operation, self._expect(right, kind, depth)) for operation, right in reversed(steps)]
+
+        def evaluate(get: Get, n: int) -> Cells:
+            result = first.evaluate(get, n)
+            for operation, part in rest:
+                result = operation(result, part.evaluate(get, n))
+            return result
+
+        return _Part(_BOOLEAN if kind == "boolean" else _NUMBER, evaluate)
 
     def _constant(self, value: Any) -> _Part:
         if isinstance(value, bool):
@@ -248,10 +273,11 @@ class _Compiler:
 
     def _call(self, node: nodes.Call, depth: int) -> _Part:
         if not isinstance(node.node, nodes.Name) or node.node.name not in _FUNCTIONS:
-            name = node.node.name if isinstance(node.node, nodes.Name) else "this"
-            raise RuleError(
-                f"{name!r} is no function", did_you_mean(name, _FUNCTIONS) or f"functions: {', '.join(_FUNCTIONS)}"
-            )
+            known = f"functions: {', '.join(_FUNCTIONS)}"
+            if not isinstance(node.node, nodes.Name):
+                raise RuleError("only functions can be called, by their name", known)
+            name = node.node.name
+            raise RuleError(f"{name!r} is no function", did_you_mean(name, _FUNCTIONS) or known)
         if node.kwargs or node.dyn_args or node.dyn_kwargs or not 0 < len(node.args) <= MAX_LIST:
             raise RuleError(f"{node.node.name}(...) takes plain arguments")
         name = node.node.name
@@ -275,7 +301,7 @@ class _Compiler:
         bounds = np.array([part.constant if part.constant is not None else np.nan for part in parts[1:]], dtype=float)
         if len(bounds) == 0 or not np.all(np.isfinite(bounds)) or not np.all(np.diff(bounds) > 0):
             raise RuleError("cut(...) needs rising numbers", "for example cut(age, 18, 35, 50, 65)")
-        labels = [*(_band(low, high) for low, high in itertools.pairwise(bounds)), f"{bounds[-1]:g}+"]
+        labels = [*(_band(low, high) for low, high in itertools.pairwise(bounds)), f"{_decimal(bounds[-1])}+"]
         names = np.array([*labels, None], dtype=object)
 
         def evaluate(get: Get, n: int) -> Cells:
@@ -288,12 +314,16 @@ class _Compiler:
         if len(node.args) != 2 or not isinstance(node.args[1], nodes.Dict):
             raise RuleError("number(...) takes a column and a map", 'for example number(group, {"a": 1, "b": 2})')
         part = self._expect(node.args[0], "code", depth)
+        if not 0 < len(node.args[1].items) <= MAX_LIST:
+            raise RuleError(f"number(...) maps 1 to {MAX_LIST} codes, here are {len(node.args[1].items)}")
         mapping: dict[str, float] = {}
-        for pair in node.args[1].items[:MAX_LIST]:
+        for pair in node.args[1].items:
             code, value = self.compile(pair.key, depth + 1).constant, self.compile(pair.value, depth + 1).constant
             if not isinstance(code, str) or isinstance(value, (bool, str)) or value is None:
                 raise RuleError("number(...) maps codes to numbers", 'for example number(group, {"a": 1, "b": 2})')
             self._known_code(part, code)
+            if code in mapping:
+                raise RuleError(f"code {code!r} stands twice in the map", "leave one out")
             mapping[code] = value
 
         def evaluate(get: Get, n: int) -> Cells:
@@ -314,6 +344,13 @@ def _fold(operation: Callable[..., Any]) -> Callable[..., Any]:
     return folded
 
 
+def _decimal(number: float) -> str:
+    """All digits, so that two bounds never look alike."""
+    number = float(number)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
 def _band(low: float, high: float) -> str:
-    whole = float(low).is_integer() and float(high).is_integer()
-    return (f"{low:g}" if high - low == 1 else f"{low:g}-{high - 1:g}") if whole else f"{low:g} to below {high:g}"
+    if not (float(low).is_integer() and float(high).is_integer()):
+        return f"{_decimal(low)} to below {_decimal(high)}"
+    return _decimal(low) if high - low == 1 else f"{_decimal(low)}-{_decimal(high - 1)}"

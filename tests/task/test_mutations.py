@@ -5,194 +5,50 @@ from __future__ import annotations
 import copy
 import json
 import random
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, get_args, get_origin
+import re
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from surveyeval.errors import ConfigError
 from surveyeval.task.check import check_document
-from surveyeval.task.document import load_document, parse_document
-from surveyeval.task.schema import TaskSpec
-
-RICH = Path(__file__).with_name("rich.yaml")
-VALUE = load_document(RICH).value
-Route = tuple[Any, ...]
-
-
-def emit(value: Any) -> tuple[str, dict[Route, int]]:
-    """Block YAML with one scalar per line, and the line of every key and list entry: knows nothing of the parser."""
-    lines: list[str] = []
-    places: dict[Route, int] = {(): 1}
-
-    def write(node: Any, route: Route, indent: int, prefix: str) -> None:
-        if isinstance(node, (dict, list)) and node:
-            pairs = node.items() if isinstance(node, dict) else enumerate(node)
-            for key, child in pairs:
-                head = prefix + (f"{json.dumps(key)}:" if isinstance(node, dict) else "-")
-                prefix = " " * indent
-                places[(*route, key)] = len(lines) + 1
-                if isinstance(child, (dict, list)) and child:
-                    if isinstance(node, list):
-                        write(child, (*route, key), indent + 2, head + " ")
-                    else:
-                        lines.append(head)
-                        write(child, (*route, key), indent + 2, " " * (indent + 2))
-                else:
-                    lines.append(f"{head} {'null' if child is None else json.dumps(child)}")
-        else:
-            lines.append(prefix + json.dumps(node))
-
-    write(value, (), 0, "")
-    return "\n".join(lines) + "\n", places
+from surveyeval.task.document import parse_document
+from tests.task.mutations import (
+    COLUMNS,
+    FIELDS,
+    LATER_FIELDS,
+    MUTATIONS,
+    NAMES,
+    PLACES,
+    PLAIN,
+    SOURCE,
+    VALUE,
+    Mutation,
+    Route,
+    dangling_mutations,
+    emit,
+    field_of,
+    problems_of,
+)
 
 
-@dataclass(frozen=True)
-class Mutation:
-    action: str  # drop, rename, set
-    route: Route
-    value: Any = None
-    #: Routes that must be intact for this slip to be visible at all.
-    needs: tuple[Route, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.action} {'.'.join(map(str, self.route))}"
-
-    def apply(self, root: Any) -> Route:
-        """Change the tree; gives the route at which the problem is expected."""
-        *parents, last = self.route
-        node = root
-        for part in parents:
-            node = node[part]
-        if self.action == "drop":
-            del node[last]
-            return tuple(parents)
-        if self.action == "rename":
-            pairs = [(self.value if key == last else key, child) for key, child in node.items()]
-            node.clear()
-            node.update(pairs)
-            return (*parents, self.value)
-        node[last] = self.value
-        return self.route
-
-    def clashes(self, other: Mutation) -> bool:
-        def inside(a: Route, b: Route) -> bool:
-            return a[: len(b)] == b or b[: len(a)] == a
-
-        return any(inside(a, b) for a in (self.route, *self.needs) for b in (other.route, *other.needs)
-                   if a == self.route or b == other.route)  # fmt: skip
+def test_no_field_of_the_schema_is_forgotten() -> None:
+    """A new field needs a place in the example, and is a reference, a column, plain, or of a later version."""
+    seen = {field for _, _, _, field in PLACES if field is not None}
+    assert seen | set(LATER_FIELDS) == FIELDS
+    assert not seen & set(LATER_FIELDS)
+    dangling = {field_of(mutation.route) for mutation in dangling_mutations()}
+    groups = [dangling, COLUMNS, PLAIN, SOURCE, set(LATER_FIELDS)]
+    assert set.union(*groups) == FIELDS
+    assert sum(map(len, groups)) == len(FIELDS), "a field is in two groups"
+    mutated = {field_of(mutation.route) for mutation in MUTATIONS}
+    assert mutated == seen
 
 
-def _model(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for one in get_args(annotation) if (found := _model(one))), None)
-
-
-def _container(annotation: Any) -> Any:
-    origins = {get_origin(annotation), *(get_origin(one) for one in get_args(annotation))}
-    return dict if dict in origins else list if list in origins else None
-
-
-def schema_mutations() -> list[Mutation]:
-    """Drop, misspell and wrong type for every schema field that stands in the file."""
-    found: list[Mutation] = []
-
-    def visit(node: Any, model: Any, route: Route) -> None:
-        for name, field in model.model_fields.items():
-            if name not in node:
-                continue
-            place, child = (*route, name), node[name]
-            if field.is_required():
-                found.append(Mutation("drop", place))
-            found.append(Mutation("rename", place, name[:-1] + "q" + name[-1] if len(name) > 3 else name + "q"))
-            found.append(Mutation("set", place, "wrong" if isinstance(child, (dict, list)) else {"a": "b"}))
-            inner, container = _model(field.annotation), _container(field.annotation)
-            if isinstance(child, str) and "Literal" in str(field.annotation):
-                found.append(Mutation("set", place, "nonsense"))
-            if isinstance(child, str) and "float" in str(field.annotation):
-                found.append(Mutation("set", place, "much"))
-            if inner is not None:
-                children = child.items() if container is dict else enumerate(child) if container is list else ()
-                if container is None:
-                    visit(child, inner, place)
-                for key, one in children:
-                    if isinstance(one, dict):
-                        visit(one, inner, (*place, key))
-            elif container is dict:
-                for key, one in child.items():
-                    found.append(Mutation("set", (*place, key), ["x"] if isinstance(one, str) else "wrong"))
-            elif container is list:
-                found.extend(Mutation("set", (*place, number), {"a": "b"}) for number in range(len(child)))
-
-    visit(VALUE, TaskSpec, ())
-    for number, regression in enumerate(VALUE["regressions"]):
-        for block in regression["blocks"]:
-            found.append(Mutation("rename", ("regressions", number, "blocks", block), block[:-1] + "q" + block[-1]))
-    return found
-
-
-def dangling_mutations() -> list[Mutation]:
-    """Every reference replaced by a name that nothing bears."""
-    found = [Mutation("set", (field, n), "nobody") for field in ("subgroups", "cells", "patterns")
-             for n in range(len(VALUE[field]))]  # fmt: skip
-    for name, listed in VALUE["profile_sets"].items():
-        found += [Mutation("set", ("profile_sets", name, n), "nobody") for n in range(len(listed))]
-    found += [Mutation("set", ("derived", name), "abs(nobody)") for name in VALUE["derived"]]
-    found.append(Mutation("set", ("coherence", 0, "applies"), "nobody > 2"))
-    found += [Mutation("set", ("coherence", n, "follows"), 'nobody and vote == "1"') for n in (0, 1)]
-    for n, regression in enumerate(VALUE["regressions"]):
-        formula = ("regressions", n, "formula")
-        found.append(Mutation("set", formula, regression["formula"] + " + nobody", (("regressions", n, "blocks"),)))
-        for block, terms in regression["blocks"].items():
-            found += [
-                Mutation("set", ("regressions", n, "blocks", block, k), "nobody", (formula,)) for k in range(len(terms))
-            ]
-    found.append(Mutation("set", ("regressions", 0, "event"), "7", (("regressions", 0, "formula"), ("items", 2))))
-    found.append(Mutation("rename", ("truth", "trust model"), "nobody", (("regressions", 1),)))
-    needs = (("regressions", 1), ("items", 1), ("arms", "levels"), ("profile", "age"))
-    found.append(Mutation("rename", ("truth", "trust model", "age"), "nobody", needs))
-    found.append(Mutation("set", ("profile", "school", "recode", "map", "4"), "77", (("profile", "school"),)))
-    found.append(Mutation("set", ("items", 0, "recode", "map", "D"), "77", (("items", 0, "options"),)))
-    found.append(Mutation("set", ("profile", "age", "text"), "{{ nobody }}"))
-    found.append(Mutation("set", ("arms", "levels", "1", "vignette"), "{{ nobody }}"))
-    found += [Mutation("set", ("items", n, "question"), "{{ nobody }}?") for n in range(3)]
-    found += [
-        Mutation("set", ("interview", name), "{{ nobody }}")
-        for name in ("system", "introduction", "profile", "instruction")
-    ]
-    return found
-
-
-MUTATIONS = [*schema_mutations(), *dangling_mutations()]
-
-#: Slips that take names away: what refers to these names is reported too.
-_NAMES = ("items", "profile", "arms", "derived", "factors", "levels", "options", "name")
-
-
-def problems_of(mutations: list[Mutation]) -> tuple[list[Any], list[int]]:
-    root = copy.deepcopy(VALUE)
-    # Apply inner routes first, so that renaming a parent does not hide its children.
-    expected = [mutation.apply(root) for mutation in sorted(mutations, key=lambda one: -len(one.route))]
-    text, places = emit(root)
-    return check_document(parse_document(text, "rich.yaml"))[1], [places[route] for route in expected]
-
-
-def test_the_example_is_right_and_uses_every_supported_field() -> None:
+def test_the_example_is_right() -> None:
     assert problems_of([])[0] == []
-    text = RICH.read_text()
-    unsupported = {"strata", "psu", "ask_if", "points", "bins", "retest"}
-    models, fields = [TaskSpec], set()
-    while models:
-        for name, field in models.pop().model_fields.items():
-            fields.add(name)
-            if (inner := _model(field.annotation)) is not None:
-                models.append(inner)
-    assert {name for name in fields - unsupported if f"{name}:" not in text} == set()
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
@@ -200,7 +56,7 @@ def test_a_slip_is_reported_in_its_line(mutation: Mutation) -> None:
     problems, (line,) = problems_of([mutation])
     assert line in {problem.line for problem in problems}, [str(problem) for problem in problems]
     assert all(problem.message.strip() and problem.file == "rich.yaml" and problem.column for problem in problems)
-    if mutation.action != "drop" and not set(mutation.route) & set(_NAMES):
+    if mutation.action != "drop" and not set(mutation.route) & set(NAMES):
         assert {problem.line for problem in problems} == {line}, [str(problem) for problem in problems]
 
 
@@ -217,6 +73,47 @@ def test_ten_slips_at_once_are_all_reported(seed: int) -> None:
     problems, lines = problems_of(chosen)
     found = {problem.line for problem in problems}
     assert set(lines) <= found, ([str(one) for one in chosen], sorted(set(lines) - found), [str(p) for p in problems])
+
+
+OPTIONAL = [place for place, _, _, field in PLACES if field is not None and Mutation("drop", place) not in MUTATIONS]
+
+
+@pytest.mark.parametrize("route", OPTIONAL, ids=lambda route: ".".join(map(str, route)))
+def test_an_optional_field_may_be_left_out(route: Route) -> None:
+    """Without it the file is right, or what relied on it is reported in its own line."""
+    text, _ = emit(VALUE)
+    dropped = Mutation("drop", route)
+    relied = {
+        "recode", "labels", "kind",  # an ordinal field without labels, a recoding to labels that are gone
+        "profile", "profile_sets", "arms", "factors", "derived", "regressions", "options",
+    }  # fmt: skip
+    problems, _ = problems_of([dropped])
+    assert problems == [] or route[-1] in relied, [str(problem) for problem in problems]
+    assert all(problem.line and problem.column and problem.field and problem.file for problem in problems)
+    assert max((problem.line or 0 for problem in problems), default=0) <= text.count("\n")
+
+
+_DECLARED = [
+    *((("profile", name), name) for name in VALUE["profile"]),
+    *((("items", number), item["name"]) for number, item in enumerate(VALUE["items"])),
+    *((("derived", name), name) for name in VALUE["derived"]),
+]
+
+
+@pytest.mark.parametrize(("route", "name"), _DECLARED, ids=lambda value: value if isinstance(value, str) else "")
+def test_what_names_something_that_is_gone_is_reported_where_it_does(route: Route, name: str) -> None:
+    root = copy.deepcopy(VALUE)
+    Mutation("drop", route).apply(root)
+    text, _ = emit(root)
+    problems = check_document(parse_document(text, "rich.yaml"))[1]
+    lines = text.splitlines()
+    mentions = {number for number, line in enumerate(lines, 1) if re.search(rf"\b{name}\b", line)}
+    found = {problem.line for problem in problems}
+    assert found <= mentions, [str(problem) for problem in problems]
+    assert bool(found) == (name not in ("high", "voted"))  # nothing refers to these two
+
+
+# ---- anything at all ---------------------------------------------------------------------------------------------------
 
 
 def check_anything(text: str) -> None:
