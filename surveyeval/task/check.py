@@ -7,20 +7,14 @@ also speak when fields failed; what depends on a failed field is left out.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
-
-from surveyeval.errors import ConfigError, Problem, did_you_mean
+from surveyeval.errors import ConfigError, Problem
 from surveyeval.task.check_language import check_interviews, check_language
 from surveyeval.task.check_references import check_references
-from surveyeval.task.document import Document, Route, dotted, load_document, parse_document
-from surveyeval.task.findings import Findings, shown
+from surveyeval.task.document import Document, load_document, parse_document
+from surveyeval.task.fields import typed
+from surveyeval.task.findings import Findings
 from surveyeval.task.schema import TaskSpec
 from surveyeval.task.task import Task
 
@@ -38,8 +32,7 @@ def check_file(path: Path) -> list[Problem]:
 def check_document(document: Document) -> tuple[TaskSpec | None, list[Problem]]:
     """The typed task (None when a field failed) and every problem, in the order of the file."""
     findings = Findings(document, document.value)
-    findings.value = _respelled(findings, document.value, TaskSpec, (), ())
-    spec = _typed(findings)
+    spec = typed(findings, TaskSpec)
     check_references(findings)
     check_language(findings)
     if spec is not None and not findings.problems:
@@ -65,143 +58,3 @@ def notes(task: Task) -> list[Problem]:
                 message = f"{field} is not supported in this version and has no effect"
                 found.append(document.problem(("items", number, field), message, key=True))
     return found
-
-
-# ---- fields and their types ---------------------------------------------------------------------------------------
-
-
-def _respelled(findings: Findings, value: Any, annotation: Any, route: Route, written: Route) -> Any:
-    """The value with misspelt keys put right, each reported; unknown keys without a likely meaning are taken out."""
-    origin, arguments = _shape(annotation)
-    if isinstance(value, list):
-        inner = arguments[0] if origin is list else None
-        return [_respelled(findings, one, inner, (*route, n), (*written, n)) for n, one in enumerate(value)]
-    if not isinstance(value, dict):
-        return value
-    fields = _fields(origin, arguments)
-    result: dict[str, Any] = {}
-    for key, one in value.items():
-        name = key
-        if fields is not None and key not in fields:
-            free = [field for field in fields if field not in value and field not in result]
-            close = get_close_matches(key, free, n=1, cutoff=0.6)
-            hint = did_you_mean(key, free or fields) or f"there are {', '.join(fields)}"
-            findings.original[(*route, key)] = (*written, key)
-            findings.add((*route, key), f"there is no field {shown(key)}", hint, key=True)
-            if not close:
-                continue
-            name = close[0]
-            findings.original[(*route, name)] = (*written, key)
-        inner = fields[name] if fields is not None else arguments[1] if origin is dict else None
-        result[name] = _respelled(findings, one, inner, (*route, name), (*written, key))
-    return result
-
-
-def _shape(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A model, list or dict type inside Optional and Annotated, with its arguments."""
-    while True:
-        origin, arguments = get_origin(annotation), get_args(annotation)
-        if origin is Annotated:
-            annotation = arguments[0]
-        elif origin in (Union, UnionType):
-            annotation = next((one for one in arguments if one is not type(None)), None)
-        else:
-            return (origin or annotation), arguments
-
-
-def _fields(origin: Any, arguments: tuple[Any, ...]) -> dict[str, Any] | None:
-    """Names that may stand in a mapping, with the type of each; None when any may."""
-    if isinstance(origin, type) and issubclass(origin, BaseModel):
-        return {name: field.annotation for name, field in origin.model_fields.items()}
-    if origin is dict and get_origin(arguments[0]) is Literal:
-        return dict.fromkeys(get_args(arguments[0]), arguments[1])
-    return None
-
-
-def _typed(findings: Findings) -> TaskSpec | None:
-    try:
-        spec = TaskSpec.model_validate(findings.value)
-    except ValidationError as error:
-        for one in error.errors(include_url=False):
-            route, on_key = _route(one["loc"])
-            _add(findings, route, one["type"], one["msg"], one.get("input"), one.get("ctx", {}), on_key)
-        return None
-    return None if findings.problems else spec
-
-
-def _route(location: Iterable[int | str]) -> tuple[Route, bool]:
-    """The route that pydantic means, and whether it means the key."""
-    route: Route = ()
-    for part in location:
-        if part == "[key]":
-            return route, True
-        route = (*route, part)
-    return route, False
-
-
-def _add(
-    findings: Findings, route: Route, kind: str, message: str, value: Any, context: Mapping[str, Any], on_key: bool
-) -> None:
-    if kind == "missing":
-        findings.add(route[:-1], f"{dotted(route[-1:])!r} is missing", f"add `{route[-1]}:`", key=True)
-        return
-    if value is None:
-        findings.add(route, "has no value", _wanted(kind, context) or "give one, or leave the field out", key=True)
-        return
-    hint = _wanted(kind, context)
-    if kind == "literal_error" and isinstance(value, str):
-        hint = did_you_mean(value, re.findall(r"'([^']*)'", str(context.get("expected", "")))) or hint
-    if kind == "string_pattern_mismatch":
-        hint = _PATTERNS.get(str(context.get("pattern")), f"it must match {context.get('pattern')}")
-    what = _WHAT.get(kind, message[0].lower() + message[1:])
-    # A mapping or list starts below its key; the key's line is the one to look at.
-    findings.add(route, f"{shown(value)} {what}", hint, key=on_key or isinstance(value, (dict, list)))
-
-
-_PATTERNS = {
-    "^[A-Za-z][A-Za-z0-9_]*$": "a name has letters without accents, digits and _ and starts with a letter",
-    "^[a-z0-9][a-z0-9_.+-]*$": "a name has a to z, digits, _, ., + and - and starts with a letter or digit",
-    "^[0-9a-f]{64}$": "a sha256 has 64 digits of 0-9 and a-f",
-}
-_WHAT = {
-    "literal_error": "is not allowed here",
-    "string_pattern_mismatch": "is not spelled right for this field",
-    "string_type": "stands where a text belongs",
-    "dict_type": "stands where a mapping belongs",
-    "model_type": "stands where a mapping belongs",
-    "list_type": "stands where a list belongs",
-    "float_parsing": "is no number",
-    "float_type": "stands where a number belongs",
-    "bool_parsing": "is neither true nor false",
-    "bool_type": "is neither true nor false",
-    "string_too_short": "is empty",
-    "string_too_long": "is too long",
-    "too_short": "is too short",
-    "greater_than": "is too small",
-    "less_than": "is too large",
-}
-
-
-def _wanted(kind: str, context: Mapping[str, Any]) -> str | None:
-    """What would be right."""
-    fixed = {
-        "string_type": "write a single text",
-        "dict_type": "write `key: value` lines below it",
-        "model_type": "write `field: value` lines below it",
-        "list_type": "write [a, b] or lines that start with `- `",
-        "float_parsing": "write a number such as 0.1",
-        "float_type": "write a number such as 0.1",
-        "bool_parsing": "write true or false",
-        "bool_type": "write true or false",
-        "string_too_short": "write a text, or leave the field out if it is optional",
-        "too_short": "write one entry or more",
-    }
-    if kind == "literal_error":
-        return f"write {context.get('expected')}"
-    if kind == "string_too_long":
-        return f"at most {context.get('max_length')} characters"
-    if kind == "greater_than":
-        return f"it must be above {context.get('gt'):g}"
-    if kind == "less_than":
-        return f"it must be below {context.get('lt'):g}"
-    return fixed.get(kind)
