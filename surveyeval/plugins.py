@@ -1,81 +1,31 @@
 """Plugin manager and registry.
 
 Built-ins and entry points take the same path: each plugin's hook is called with a registrar bound to its owner, and an
-error is kept with the plugin that made it. Nothing is loaded until a name is looked up.
+error is kept with the plugin that made it. Nothing is loaded until a name is looked up; what listing and completion
+show of plugins is remembered from the last time (`surveyeval.memo`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
 from typing import Any
 
 import pluggy
 
-from surveyeval import hookspecs
+from surveyeval import __version__, hookspecs, memo
 from surveyeval.errors import ConfigError, PluginError, did_you_mean
+from surveyeval.registration import Plugin, Registration
 
-__all__ = ["KINDS", "Plugin", "Registration", "Registry", "registry", "run_finished"]
+__all__ = ["BUILTIN", "KINDS", "Plugin", "Registration", "Registry", "installed", "registry", "run_finished"]
 
 #: What can be registered.
 KINDS = ("model", "metric", "task", "source", "elicitation", "report_section")
+#: Distribution of what comes with surveyeval.
 BUILTIN = "surveyeval"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]*")
-
-
-@dataclass(frozen=True)
-class Registration:
-    """One registered name. `load` imports the target."""
-
-    kind: str
-    name: str
-    target: str
-    summary: str
-    owner: str
-    options: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def qualified(self) -> str:
-        """``distribution/name``, which always resolves."""
-        return f"{self.owner}/{self.name}"
-
-    def load(self) -> Any:
-        """Import and return the target."""
-        return _import(self.target, self)
-
-    def load_options(self) -> Any:
-        """Import and return the options model, or None."""
-        return _import(self.options, self) if self.options else None
-
-
-@dataclass
-class Plugin:
-    """What was found: the distribution, where it hooks in, what it registered, and its error if it failed."""
-
-    name: str
-    distribution: str
-    version: str
-    module: str
-    registered: list[Registration] = field(default_factory=list)
-    error: str | None = None
-
-
-def _import(target: str, registration: Registration) -> Any:
-    module_name, _, attribute = target.partition(":")
-    try:
-        loaded: Any = import_module(module_name)
-        for part in attribute.split("."):
-            loaded = getattr(loaded, part)
-    except (ImportError, AttributeError) as error:
-        raise PluginError(
-            f"{registration.kind} {registration.qualified!r} points to {target!r}, which does not load: {error}",
-            hint=f"the target is written 'package.module:Name' in the plugin {registration.owner!r}",
-        ) from error
-    return loaded
 
 
 class _Registrar:
@@ -90,6 +40,8 @@ class _Registrar:
             raise PluginError(f"{kind} name {name!r} may hold a-z, 0-9, '_', '.', '+' and '-' only")
         if not re.fullmatch(r"[\w.]+:[\w./-]+", target):
             raise PluginError(f"{kind} {name!r}: target {target!r} is not written 'package.module:Name'")
+        if not isinstance(summary, str):
+            raise PluginError(f"{kind} {name!r}: the summary is no text")
         if (kind, name) in self._reserved and self._plugin.distribution != BUILTIN:
             raise PluginError(f"{kind} name {name!r} is built in and reserved; choose another")
         if any((kind, name) == (other.kind, other.name) for other in self._plugin.registered):
@@ -126,21 +78,17 @@ class Registry:
         self._manager.add_hookspecs(hookspecs)
         self.plugins: list[Plugin] = []
         self._builtin: dict[tuple[str, str], Registration] = {}
-        builtin = Plugin(BUILTIN, BUILTIN, _version(BUILTIN), "surveyeval.builtins")
+        builtin = Plugin(BUILTIN, BUILTIN, __version__, "surveyeval.builtins")
         self._load(builtin, import_module("surveyeval.builtins"))
         if builtin.error:
             raise PluginError(builtin.error)
         self._builtin = {(entry.kind, entry.name): entry for entry in builtin.registered}
-        for entry_point in sorted(entry_points, key=lambda point: (_distribution(point), point.name)):
-            plugin = Plugin(
-                entry_point.name, _distribution(entry_point), _entry_version(entry_point), entry_point.value
-            )
+        found = [(_plugin(entry_point), entry_point) for entry_point in entry_points]
+        for plugin, entry_point in sorted(found, key=lambda pair: _order(pair[0])):
             try:
                 module = entry_point.load()
             except BaseException as error:
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                plugin.error = f"import failed: {type(error).__name__}: {error}"
+                plugin.failed(error, "import failed: ")
                 self.plugins.append(plugin)
                 continue
             self._load(plugin, module)
@@ -155,10 +103,7 @@ class Registry:
                 if implementation.plugin_name == unique:
                     implementation.function(register=_Registrar(plugin, self._builtin))
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            plugin.error = f"{type(error).__name__}: {error}"
-            plugin.registered.clear()
+            plugin.failed(error)
             if self._manager.has_plugin(unique):
                 self._manager.unregister(name=unique)
 
@@ -206,29 +151,87 @@ class Registry:
         for implementation in self._manager.hook.surveyeval_run_finished.get_hookimpls():
             try:
                 implementation.function(run=run)
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 errors.append(f"plugin {implementation.plugin_name}: {type(error).__name__}: {error}")
         return errors
 
 
-def _distribution(entry_point: metadata.EntryPoint) -> str:
-    return entry_point.dist.name if entry_point.dist else "unknown"
+def _plugin(entry_point: metadata.EntryPoint) -> Plugin:
+    dist = entry_point.dist
+    name, version = (dist.name, dist.version) if dist else ("", "")
+    found = Plugin(entry_point.name, name or "unknown", version or "", entry_point.value)
+    found.key = memo.key(entry_point)
+    return found
 
 
-def _entry_version(entry_point: metadata.EntryPoint) -> str:
-    return entry_point.dist.version if entry_point.dist else ""
+def _order(plugin: Plugin) -> tuple[str, str]:
+    return plugin.distribution, plugin.name
 
 
-def _version(_: str) -> str:
-    from surveyeval import __version__
-
-    return __version__
+def _entry_points() -> Iterable[metadata.EntryPoint]:
+    return metadata.entry_points(group="surveyeval")
 
 
 @cache
 def registry() -> Registry:
     """The registry of this process: built-ins and installed plugins."""
-    return Registry(metadata.entry_points(group="surveyeval"))
+    known = Registry(_entry_points())
+    _remember(known.plugins[1:])
+    return known
+
+
+def installed(*, load: bool = True) -> list[Plugin]:
+    """Installed plugins without the built-ins, as they are remembered; only those not remembered are loaded.
+
+    Registrations are complete but for their details.
+
+    Parameters
+    ----------
+    load : bool
+        False: load nothing, and leave out what is not remembered.
+    """
+    if load and registry.cache_info().currsize:
+        return registry().plugins[1:]
+    memory = memo.read()
+    found, unknown = [], []
+    for entry_point in _entry_points():
+        plugin = _plugin(entry_point)
+        if _recall(plugin, memory.get(plugin.key)):
+            found.append(plugin)
+        else:
+            unknown.append(entry_point)
+    if load and unknown:
+        loaded = Registry(unknown).plugins[1:]
+        _remember(loaded)
+        found += loaded
+    return sorted(found, key=_order)
+
+
+_REMEMBERED = ("kind", "name", "target", "summary", "options")
+
+
+def _remember(loaded: Iterable[Plugin]) -> None:
+    records = {}
+    for plugin in loaded:
+        registered = [[getattr(entry, name) for name in _REMEMBERED] for entry in plugin.registered]
+        records[plugin.key] = {"error": plugin.error, "registered": registered}
+    memo.write(records)
+
+
+def _recall(plugin: Plugin, record: Any) -> bool:
+    """Fill in what is remembered of a plugin, if it is."""
+    try:
+        registered = []
+        for entry in record["registered"]:
+            fields: dict[str, Any] = {name: str(value) for name, value in zip(_REMEMBERED, entry, strict=True)}
+            registered.append(Registration(**fields, owner=plugin.distribution))
+        plugin.error = None if record["error"] is None else str(record["error"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    plugin.registered = registered
+    return True
 
 
 def run_finished(run: Any) -> list[str]:

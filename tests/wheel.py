@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -9,10 +10,17 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)  # this is a script; what it shares with the tests is imported as they do
+
+from tests import readme  # noqa: E402
 
 
 def call(*words: object, cwd: Path) -> str:
-    done = subprocess.run([str(word) for word in words], cwd=cwd, text=True, capture_output=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["SURVEYEVAL_CACHE"] = str(cwd / "cache")
+    done = subprocess.run(
+        [str(word) for word in words], cwd=cwd, env=environment, text=True, capture_output=True, check=False
+    )
     if done.returncode:
         sys.exit(f"{' '.join(map(str, words))}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -24,42 +32,24 @@ def main() -> None:
         call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
         venv.create(folder / "venv", with_pip=True)
         (wheel,) = folder.glob("*.whl")
-        install = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--constraint",
-            ROOT / "constraints.txt",
-        ]
-        call(folder / "venv/bin/python", *install, wheel, cwd=folder)
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        call(folder / "venv/bin/python", *install, "--constraint", ROOT / "constraints.txt", wheel, cwd=folder)
+        imported = call(folder / "venv/bin/python", "-c", "import surveyeval; print(surveyeval.__file__)", cwd=folder)
+        assert imported.startswith(str(folder.resolve())), imported
         surveyeval = folder / "venv/bin/surveyeval"
-        for words in (
-            ["--help"],
-            ["ls", "tasks"],
-            ["ls", "plugins"],
-            ["show", "anes96"],
-            ["validate"],
-            ["run", "--task", "disclosure", "--model", "baseline:marginal", "--limit", "120", "--splits", "3"],
-            [
-                "run",
-                "--task",
-                "anes96",
-                "--model",
-                "baseline:cell",
-                "--model",
-                "baseline:marginal",
-                "--limit",
-                "120",
-                "--splits",
-                "3",
-            ],
-            ["ls", "runs"],
-        ):
-            print(f"surveyeval {' '.join(words)}: ok", len(call(surveyeval, *words, cwd=folder)), "characters")
+        commands = [["--help"], ["ls", "plugins"], ["validate"], *readme.commands()]
+        for words in commands:
+            print(
+                f"surveyeval {' '.join(words)}: ok,",
+                len(call(surveyeval, *words, cwd=folder)),
+                "characters",
+                flush=True,
+            )
+        # a card for each model, and one for each command that compares several
+        asked = [words.count("--model") for words in commands if words[0] == "run"]
         cards = [*folder.glob("runs/*/report.html"), *folder.glob("runs/cards/*.html")]
-        assert len(cards) == 4, cards
+        assert asked, "the README runs nothing"
+        assert len(cards) == sum(asked) + sum(count > 1 for count in asked), cards
         print("the wheel works alone")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -19,7 +21,9 @@ __all__ = ["finetune"]
               help="People to train on: share of those in scope (below 1) or number.")  # fmt: skip
 @click.option("--scope", metavar="arm=NAME", help="Train on people of one arm only.")
 @click.option("--balance", metavar="COLUMN", help="As many people of each level of this profile column.")
-@click.option("--hide", multiple=True, metavar="FIELD", help="Profile field left out of the prompt; repeat for several.")
+@click.option(
+    "--hide", multiple=True, metavar="FIELD", help="Profile field left out of the prompt; repeat for several."
+)
 @click.option("--no-profile", is_flag=True, help="Leave the whole profile out of the prompt.")
 @click.option("--profile-set", help="One of the task's profile sets.  [default: the first]")
 @click.option("--objective", type=click.Choice(["answers", "distribution"]),
@@ -48,6 +52,7 @@ def finetune(task: str, base: str, output: str, data: str | None, **options: Any
     The same command again continues an interrupted training. Then: surveyeval run --task TASK --model lora:OUTPUT
     """
     from surveyeval import api
+    from surveyeval.cli.output import say, say_whole
     from surveyeval.cli.progress import progress_for_terminal
     from surveyeval.cli.run import data_path
 
@@ -57,9 +62,21 @@ def finetune(task: str, base: str, output: str, data: str | None, **options: Any
     adapter = api.finetune(task=task, base=base, output=output, progress=progress_for_terminal(), **given)
     record = adapter.record
     cost, last = record["cost"], adapter.loss[-1]
-    click.echo(
-        f"\n{record['pilot']['people']} people, {record['epochs']} epochs, {cost['tokens']:,} tokens in "
+    say()
+    say(
+        f"{record['pilot']['people']} people, {record['epochs']} epochs, {cost['tokens']:,} tokens in "
         f"{cost['seconds']:.0f} s; loss {adapter.loss[0]['train']:.3f} at first, {last['train']:.3f} at last."
     )
-    click.echo(f"Adapter: {adapter.folder}")
-    click.echo(f"Next:    surveyeval run --task {task} --model {base} --model {adapter.model}")
+    say_whole(f"Adapter: {adapter.folder}")
+    say_whole(f"Next:    {_next(task, base, adapter.model, record, given)}")
+
+
+def _next(task: str, base: str, model: str, record: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """The command that tests the adapter beside its base, with the data and the profile it was trained with."""
+    words = ["surveyeval", "run", "--task", task, "--model", base, "--model", model]
+    words += [word for name in record["hidden"] for word in ("--hide", name)]
+    if "profile_set" in given:
+        words += ["--profile-set", given["profile_set"]]
+    if "data" in given:
+        words += ["--data", f"{task}={given['data']}", "--provenance", given["provenance"]]
+    return shlex.join(words)

@@ -1,14 +1,19 @@
-"""`surveyeval ls` and `surveyeval show`."""
+"""`surveyeval ls`."""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
 import click
 
-from surveyeval.cli.completion import complete_task
-from surveyeval.cli.output import clean, console, print_table
-from surveyeval.errors import ConfigError, did_you_mean
+from surveyeval.cli.output import one_line, plural, print_entries, say, say_whole
 
-__all__ = ["ls", "show"]
+if TYPE_CHECKING:
+    from surveyeval.engine.run import Run
+    from surveyeval.registration import Plugin
+
+__all__ = ["ls", "run_state"]
 
 _KINDS = ("tasks", "models", "metrics", "plugins", "runs")
 
@@ -16,142 +21,146 @@ _KINDS = ("tasks", "models", "metrics", "plugins", "runs")
 @click.command()
 @click.argument("kind", default="tasks", type=click.Choice(_KINDS))
 @click.option("--output", "-o", default="runs", help="Folder of run directories.  [default: runs]")
-def ls(kind: str, output: str) -> None:
+@click.pass_obj
+def ls(obj: dict[str, bool], kind: str, output: str) -> None:
     """List tasks, models, metrics, plugins or runs."""
-    {"tasks": _tasks, "models": _models, "metrics": _metrics, "plugins": _plugins}.get(kind, lambda: _runs(output))()
+    if kind == "runs":
+        _runs(output)
+    elif kind == "plugins":
+        _plugins(debug=obj["debug"])
+    else:
+        {"tasks": _tasks, "models": _models, "metrics": _metrics}[kind]()
 
 
 def _tasks() -> None:
+    from surveyeval.plugins import installed
     from surveyeval.task.catalogue import summaries
 
     rows = []
     for task in summaries():
-        synthetic = " (synthetic: pipeline check, ranks nobody)" if task.provenance == "synthetic" else ""
-        rows.append([task.name, task.version, str(task.items), task.title + synthetic])
-    print_table(["task", "version", "items", "title"], rows, right=["items"])
+        facts = f"{task.version}, {plural(task.items, 'item')}" if not task.error else f"cannot be read: {task.error}"
+        synthetic = "synthetic: checks the pipeline, ranks nobody" if task.provenance == "synthetic" else ""
+        owner = f"from {task.owner}" if task.owner else ""
+        rows.append((task.name, [task.title, "; ".join(part for part in (facts, owner, synthetic) if part)]))
+    print_entries(rows)
+    _failures(installed(load=False))
+
+
+def _failures(plugins: list[Plugin]) -> None:
+    failed = [plugin.distribution for plugin in plugins if plugin.error]
+    if failed:
+        say()
+        say(f"Failed to load: {', '.join(map(one_line, failed))}. `surveyeval ls plugins` tries again and says why.")
 
 
 def _models() -> None:
-    from surveyeval.plugins import registry
+    from surveyeval.plugins import BUILTIN, registry
 
-    rows = [[f"{entry.name}:", entry.summary, entry.owner] for entry in registry().all("model")]
-    print_table(["model", "what it is", "from"], rows)
+    entries = registry().all("model")
+    print_entries(
+        (f"{entry.name}:", [entry.summary, "" if entry.owner == BUILTIN else f"from {entry.owner}"])
+        for entry in entries
+    )
+    say()
+    say("A model is written NAME=SCHEME:REFERENCE?option=value; `surveyeval show SCHEME` tells the options.")
+    _failures(registry().plugins)
 
 
 def _metrics() -> None:
-    from surveyeval.plugins import registry
+    from surveyeval.plugins import BUILTIN, registry
+    from surveyeval.reporting.quantities import AXES, axis
 
-    rows = [[entry.details["axis"], entry.name, entry.summary] for entry in registry().all("metric")]
-    print_table(["axis", "metric", "what it is"], rows)
+    entries = registry().all("metric")
+    order = {one.key: number for number, one in enumerate(AXES)}
+    axes = sorted(
+        dict.fromkeys(str(entry.details["axis"]) for entry in entries), key=lambda key: order.get(key, len(order))
+    )
+    for number, key in enumerate(axes):
+        if number:
+            say()
+        about = axis(key)
+        say(f"{about.title}: {about.question}" if about.question else about.title, style="bold")
+        own = [entry for entry in entries if entry.details["axis"] == key]
+        print_entries(
+            ((entry.name, [entry.summary, "" if entry.owner == BUILTIN else f"from {entry.owner}"]) for entry in own),
+            indent=2,
+        )
+    _failures(registry().plugins)
 
 
-def _plugins() -> None:
-    from surveyeval.plugins import registry
+def _plugins(*, debug: bool) -> None:
+    from surveyeval.memo import find_module
+    from surveyeval.plugins import BUILTIN, KINDS, registry
 
-    rows = []
-    for plugin in registry().plugins:
-        names = ", ".join(f"{entry.kind} {entry.name}" for entry in plugin.registered)
-        state = f"FAILED: {plugin.error}" if plugin.error else names or "registers nothing"
-        if plugin.distribution == "surveyeval" and not plugin.error:
-            state = f"{len(plugin.registered)} names (built in)"
-        rows.append([plugin.name, f"{plugin.distribution} {plugin.version}".strip(), plugin.module, state])
-    print_table(["plugin", "distribution", "module", "registers"], rows)
+    builtin, *others = registry().plugins
+    counts = Counter(entry.kind for entry in builtin.registered)
+    held = ", ".join(plural(counts[kind], kind) for kind in KINDS if counts[kind])
+    say(f"{BUILTIN} {builtin.version}", style="bold")
+    say(f"built in: {held}", indent=2)
+    if not others:
+        say()
+        say("No plugins are installed. A package adds one with an entry point in the group `surveyeval`.")
+    for plugin in others:
+        file, _ = find_module(plugin.module.partition(":")[0])
+        say()
+        say(f"{one_line(plugin.distribution)} {one_line(plugin.version)}", style="bold")
+        say(f"entry point {one_line(plugin.name)} = {one_line(plugin.module)}", indent=2)
+        say_whole(f"  {file or 'no such file'}")
+        if plugin.error:
+            say(f"FAILED {one_line(plugin.error)}", style="red", indent=2)
+            if debug:
+                say(plugin.traceback, indent=4)
+        for kind in KINDS:
+            own = [entry for entry in plugin.registered if entry.kind == kind]
+            if own:
+                say(f"{kind.replace('_', ' ')}s:" if len(own) > 1 else f"{kind.replace('_', ' ')}:", indent=2)
+                print_entries(((entry.name, [entry.summary]) for entry in own), indent=4)
+        if not (plugin.registered or plugin.error):
+            say("registers nothing", indent=2)
+    if any(plugin.error for plugin in others) and not debug:
+        say()
+        say("`surveyeval --debug ls plugins` shows the tracebacks.")
 
 
 def _runs(folder: str) -> None:
-    from surveyeval.engine.run import find_runs
-
-    found = find_runs(folder)
-    if not found:
-        click.echo(f"No runs in {folder}.")
-        return
-    rows = []
-    for run in found:
-        made = run.manifest
-        note = "synthetic" if made["task"]["provenance"] == "synthetic" else ""
-        rows.append([run.folder.name, run.status, str(made["split"]["test"]), run.model, note])
-    print_table(["run", "state", "people", "model", ""], rows, right=["people"])
-
-
-@click.command()
-@click.argument("name", shell_complete=complete_task)
-def show(name: str) -> None:
-    """Show a task, a model scheme, a metric or a run directory."""
     from pathlib import Path
 
-    from surveyeval.task.catalogue import task_names
+    from surveyeval.engine.run import find_runs
 
-    if (Path(name) / "manifest.json").exists():
-        _show_run(name)
-    elif name in task_names() or name.endswith((".yaml", ".yml")) or (Path(name) / "task.yaml").exists():
-        _show_task(name)
-    else:
-        _show_registered(name)
-
-
-def _show_task(name: str) -> None:
-    from surveyeval.task.load import load_task
-
-    task = load_task(name)
-    out = console()
-    out.print(clean(f"{task.name} {task.version}: {task.title}"), style="bold", markup=False)
-    source = task.spec.source
-    out.print(clean(f"Source: {source.use}, {source.provenance}, {source.licence}"), markup=False)
-    if source.provenance == "synthetic":
-        out.print("SYNTHETIC: a pipeline check that ranks nobody.", style="bold yellow")
-    out.print(clean(f"Profile: {', '.join(task.profile) or 'none'}"), markup=False)
-    if task.spec.profile_sets:
-        out.print(clean(f"Profile sets: {', '.join(task.spec.profile_sets)}"), markup=False)
-    if task.is_experiment:
-        print_table(["arm", "what it is"], [[arm.key, arm.label] for arm in task.arms])
-    print_table(
-        ["item", "role", "kind", "question", "options"],
-        [[item.name, item.role, item.kind, item.question, " / ".join(item.labels)] for item in task.items],
-    )
-    rows = [[rule.name, rule.follows] for rule in task.spec.coherence]
-    rows += [[regression.name, f"{regression.family}: {regression.formula}"] for regression in task.spec.regressions]
-    if rows:
-        print_table(["rule or regression", "specification"], rows)
+    found = sorted(find_runs(folder), key=lambda run: (str(run.manifest.get("created", "")), run.folder.name))
+    for run in found:
+        synthetic = "synthetic" if run.manifest["task"].get("provenance") == "synthetic" else ""
+        say_whole(run.folder, style="bold")
+        say(" · ".join(one_line(part) for part in (*run_state(run), run.model, synthetic) if part), indent=2)
+    if not found:
+        say(f"No runs in {one_line(folder)}.")
+    damaged = {path.parent.name for path in Path(folder).glob("*/manifest.json")} - {run.folder.name for run in found}
+    if damaged:
+        say()
+        say(f"Left out, the manifest is damaged: {', '.join(map(one_line, sorted(damaged)))}.")
+    if any(run.status == "running" for run in found):
+        say()
+        say("The same `surveyeval run` command continues what was interrupted.")
 
 
-def _show_run(folder: str) -> None:
-    from surveyeval import api
-    from surveyeval.cli.summary import print_summary
-    from surveyeval.engine.run import Run
-
-    run = Run(folder)
-    made, out = run.manifest, console()
-    out.print(clean(f"{run.task} with {run.model}: {run.status}"), style="bold", markup=False)
-    out.print(clean(f"Made {made['created']} by surveyeval {made['surveyeval']}: {made['command']}"), markup=False)
-    for line in (*made["model"]["banners"], *made["notes"]):
-        out.print(clean(f"Note: {line}"), markup=False)
-    if run.scored:
-        print_summary(api.Runs((run,), run.card))
-        out.print(f"Report card: {run.card}", markup=False, soft_wrap=True)
+def run_state(run: Run) -> tuple[str, str]:
+    """State of a run in words, and how many people or interviews it holds; nothing is changed on disk."""
+    split = run.manifest.get("split", {})
+    rows = "rows" if run.manifest["task"].get("provenance") == "synthetic" else "people"
+    if run.status != "running":
+        words = {"simulated": "answered, not scored", "failed": "failed: no valid answer"}.get(run.status, run.status)
+        return words, f"{split.get('test', '?')} {rows}"
+    return "running or interrupted", _progress(run)
 
 
-def _show_registered(name: str) -> None:
-    from surveyeval.plugins import KINDS, registry
-    from surveyeval.task.catalogue import task_names
-
-    known = registry()
-    for kind in KINDS:
-        entry = known.find(kind, name.rstrip(":"))
-        if entry is None:
-            continue
-        out = console()
-        out.print(clean(f"{kind} {entry.name} (from {entry.owner}): {entry.summary}"), style="bold", markup=False)
-        if kind == "model" and entry.options:
-            fields = entry.load_options().model_fields
-            rows = [[key, str(info.default), info.description or ""] for key, info in fields.items()]
-            if rows:
-                print_table(["option", "default", "what it does"], rows)
-        documentation = entry.load().__doc__
-        if documentation:
-            out.print(clean(documentation.strip()), markup=False)
-        return
-    names = [*task_names(), *(entry.name for kind in KINDS for entry in known.all(kind))]
-    raise ConfigError(
-        f"nothing is named {name!r}",
-        hint=did_you_mean(name, names) or "`surveyeval ls` lists tasks, models and metrics",
-    )
+def _progress(run: Run) -> str:
+    """Interviews on disk: a line of the log is one block, and blocks are answered in the order of the plan."""
+    try:
+        people, draws = int(run.manifest["split"]["test"]), int(run.manifest["options"]["draws"])
+        size, blocks = int(run.manifest["plan"]["block_size"]), int(run.manifest["plan"]["blocks"])
+        log = run.folder / "responses.log"
+        lines = log.read_bytes().count(b"\n") if log.exists() else 0
+        whole, rest = divmod(lines, blocks // draws)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OSError):
+        return ""
+    return f"{min(whole * people + min(rest * size, people), people * draws)} of {people * draws} interviews"

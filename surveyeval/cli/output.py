@@ -1,58 +1,143 @@
-"""How things look in a terminal."""
+"""How things look in a terminal. Everything that is printed goes through `clean`, and nothing is cut off."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from surveyeval.errors import SurveyevalError
+from surveyeval.errors import Problem, SurveyevalError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
-__all__ = ["clean", "console", "print_error", "print_table"]
+__all__ = [
+    "clean",
+    "console",
+    "one_line",
+    "plural",
+    "print_entries",
+    "print_error",
+    "print_problem",
+    "say",
+    "say_whole",
+    "width",
+]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: Control characters of both sets, line separators, direction overrides, and halves of characters from file names.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Names up to this many columns stand beside their text, longer ones above it.
+_NAME_COLUMNS = 26
+_LEAST, _WITHOUT_TERMINAL = 40, 100
 
 
 def clean(text: object) -> str:
-    """Text from files without control characters, so that it cannot steer a terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text))
+    """Text from files without what could steer a terminal or turn the direction of writing."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text))
+
+
+def one_line(text: object) -> str:
+    """Clean text without line breaks."""
+    return clean(" ".join(str(text).split()))
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 item``, ``2 items``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def width(*, stderr: bool = False) -> int:
+    """Columns of the terminal; 100, or what COLUMNS says, where there is none (a file, a pipe)."""
+    return console(stderr=stderr).width
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal; 100 columns where there is none (a file, a pipe)."""
+    """A console as wide as its terminal."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else shutil.get_terminal_size((100, 24)).columns
-    return Console(stderr=stderr, highlight=False, width=width, soft_wrap=False)
+    stream = sys.stderr if stderr else sys.stdout
+    columns = None if stream.isatty() else shutil.get_terminal_size((_WITHOUT_TERMINAL, 24)).columns
+    found = Console(stderr=stderr, highlight=False, width=columns, emoji=False)
+    found.width = max(found.width, _LEAST)
+    return found
+
+
+def say(text: object = "", *, style: str = "", indent: int = 0, stderr: bool = False) -> None:
+    """Print a paragraph, broken between words."""
+    from rich.text import Text
+
+    out = console(stderr=stderr)
+    for line in _wrapped(clean(text), out, indent) or [""]:
+        out.print(Text(" " * indent + line, style), soft_wrap=True)
+
+
+def _wrapped(text: str, out: Console, indent: int) -> list[str]:
+    """Lines that fit beside an indent; wide characters count twice, and only what fits on no line is folded."""
+    from rich.text import Text
+
+    return [str(line).rstrip() for line in Text(text).wrap(out, max(out.width - indent, 1))]
+
+
+def say_whole(text: object, *, style: str = "") -> None:
+    """Print a line that is to be copied, such as a path: the terminal may break it, we do not."""
+    from rich.text import Text
+
+    console().print(Text(re.sub(r"[\n\t]", "\N{REPLACEMENT CHARACTER}", clean(text)), style), soft_wrap=True)
+
+
+def print_entries(entries: Iterable[tuple[object, Sequence[object]]], *, indent: int = 0) -> None:
+    """Names with paragraphs beside them; a long name stands on a line of its own, and no name is broken."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    listed = [(one_line(name), [one_line(text) for text in texts if str(text).strip()]) for name, texts in entries]
+    short = [cell_len(name) for name, _ in listed if cell_len(name) <= _NAME_COLUMNS]
+    column = indent + (max(short) + 2 if short else 4)
+    out = console()
+    for name, texts in listed:
+        lines = [line for text in texts for line in _wrapped(text, out, column)]
+        size = indent + cell_len(name)
+        first = "" if size + 2 > column or not lines else " " * (column - size) + lines.pop(0)
+        out.print(Text.assemble(" " * indent, (name, "bold"), first), soft_wrap=True)
+        for line in lines:
+            out.print(Text(" " * column + line), soft_wrap=True)
+
+
+def _seen_from_here(problem: Problem) -> Problem:
+    if problem.file is not None:
+        path, here = Path(problem.file), Path.cwd()
+        if path.is_absolute() and path.is_relative_to(here):
+            return replace(problem, file=str(path.relative_to(here)))
+    return problem
+
+
+def print_problem(problem: Problem, *, indent: int = 0, prefix: str = "", stderr: bool = False) -> None:
+    """Print a problem, place first and what would be right below; places and names stay whole, so that they can be copied."""
+    from rich.text import Text
+
+    out = console(stderr=stderr)
+    below = " " * (indent + 2)
+    what = prefix + one_line(replace(_seen_from_here(problem), hint=None))
+    for text, first in ((what, " " * indent), (one_line(problem.hint or ""), below)):
+        for line in textwrap.wrap(
+            text,
+            out.width,
+            initial_indent=first,
+            subsequent_indent=below,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ):
+            out.print(Text(line), soft_wrap=True)
 
 
 def print_error(error: SurveyevalError) -> None:
-    """One block on standard error: a line for each problem, no traceback."""
-    from rich.markup import escape
-
-    out = console(stderr=True)
+    """One block on standard error: every problem, no traceback."""
     problems = error.problems
-    title = f"{len(problems)} problems" if len(problems) > 1 else "Error"
-    out.print(f"[bold red]{title}[/]")
+    console(stderr=True).print(f"{len(problems)} problems" if len(problems) > 1 else "Error", style="bold red")
     for problem in problems:
-        out.print("  " + escape(clean(problem)), soft_wrap=True)
-
-
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A plain table; columns named in `right` are aligned to the right."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    table: Table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*[escape(clean(cell)) for cell in row])
-    console().print(table)
+        print_problem(problem, indent=2, stderr=True)

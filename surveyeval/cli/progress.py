@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from surveyeval.cli.output import clean
-from surveyeval.engine.progress import Progress
+from surveyeval.progress import Progress
 
 __all__ = ["progress_for_terminal"]
 

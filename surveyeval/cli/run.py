@@ -13,7 +13,7 @@ from surveyeval.errors import ConfigError
 if TYPE_CHECKING:
     from surveyeval.api import Runs
 
-__all__ = ["report", "run", "score"]
+__all__ = ["data_path", "report", "run", "score"]
 
 
 @click.command()
@@ -64,7 +64,7 @@ def run(config: str | None, again: bool, settings: tuple[str, ...], **options: A
     if not models:
         raise ConfigError("no model is given", hint="--model STRING, for example --model baseline:marginal")
     if "data" in values:
-        values["data"] = _data_path(values["data"], task)
+        values["data"] = data_path(values["data"], task)
     merged: dict[str, dict[str, str]] = {name: dict(given) for name, given in values.pop("settings", {}).items()}
     for setting in settings:
         name, key, value = _setting(setting)
@@ -89,11 +89,13 @@ def score(runs: Sequence[str]) -> None:
 def report(runs: Sequence[str], output: str | None) -> None:
     """Render the card of one run, or one card of several."""
     from surveyeval import api
+    from surveyeval.cli.output import say_whole
 
-    click.echo(f"Report card: {api.report(runs, output=output)}")
+    say_whole(f"Report card: {api.report(runs, output=output)}")
 
 
-def _data_path(text: str, task: str) -> str:
+def data_path(text: str, task: str) -> str:
+    """The path of `--data TASK=PATH`; a TASK that is not the one asked for is an error."""
     name, separator, path = text.partition("=")
     if not separator:
         return text
@@ -111,12 +113,11 @@ def _setting(text: str) -> tuple[str, str, str]:
 
 
 def _print_result(result: Runs) -> None:
-    from surveyeval.cli.output import console
+    from surveyeval.cli.output import say, say_whole
     from surveyeval.cli.summary import print_summary
 
     print_summary(result)
-    out = console()
-    out.print()
+    say()
     for one in result:
-        out.print(f"Run:         {one.folder}", markup=False, soft_wrap=True)
-    out.print(f"Report card: {result.card}", markup=False, soft_wrap=True)
+        say_whole(f"Run:         {one.folder}")
+    say_whole(f"Report card: {result.card}")

@@ -1,62 +1,111 @@
-"""The short table after a run: the headline of each axis, beside its human reference and floor."""
+"""The short table after a run: a few values of each axis, beside other people and the naive floor."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from surveyeval.cli.output import console, print_table
+from surveyeval.cli.layout import Block, lay_out
+from surveyeval.cli.output import console, one_line, say, width
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from surveyeval.api import Runs
+    from surveyeval.reporting.context import Context
+    from surveyeval.reporting.lines import Line, Value
 
 __all__ = ["print_summary"]
 
 
-def _number(value: Any) -> str:
-    if value is None or not math.isfinite(value):
-        return "-"
-    return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else f"{value:.1f}"
-
-
-def _cell(rows: pd.DataFrame) -> str:
-    if rows.empty:
-        return "-"
-    row = rows.iloc[0]
-    return _number(row["value"]) if row["status"] == "ok" else str(row["status"]).replace("_", " ")
-
-
 def print_summary(result: Runs) -> None:
-    """Print what was compared and the headline rows of every axis, then every run's gain in joint log-loss."""
-    first = result[0].manifest
+    """Print what was compared, and the principal values of every axis as the card's first table has them."""
+    from rich.text import Text
+
+    from surveyeval.reporting.context import Context
+    from surveyeval.reporting.view import RunView
+
+    context = Context([RunView(run.manifest, run.estimates, run.tables) for run in result])
+    say()
+    say(one_line(context.task["title"]), style="bold")
+    _print_sizes(context)
+    say()
     out = console()
-    task, split = first["task"], first["split"]
-    out.print()
-    out.print(f"{task['title']}", markup=False, style="bold")
-    limited = f", limited to the first {first['limited']}" if first["limited"] else ""
-    out.print(f"{split['test']} test people{limited}; {split['pilot']} others inform the baselines.", markup=False)
-    if task["provenance"] == "synthetic":
-        out.print("SYNTHETIC reference: a pipeline check that ranks nobody.", style="bold yellow")
-    table = result.estimates
-    head = table[table["headline"].astype(bool)]
-    models = [run.model for run in result]
-    rows = []
-    for _, part in head.groupby(["axis", "metric", "name", "block", "rule", "group"], sort=False):
-        key = part.iloc[0]
-        label = " ".join(str(word) for word in (key["name"], key["block"] or key["rule"] or key["group"]) if word)
+    heads = ("reference" if context.synthetic else "people", "floor")
+    for line, style in lay_out(list(_blocks(context)), heads, [one_line(name) for name in context.names], width()):
+        out.print(Text(line, style), soft_wrap=True)
+    say()
+    for note in _notes(context):
+        say(note)
 
-        def pick(quantity: str, model: str, part: pd.DataFrame = part) -> pd.DataFrame:
-            return part[(part["quantity"] == quantity) & (part["model"] == model)]
 
-        individual = key["axis"] == "individual"
-        quantity = "estimate" if individual else "matched"
-        floor = part[(part["quantity"] == "floor") & part["floor_name"].eq(part["model"].str.removeprefix("baseline:"))]
-        reference = "none available" if individual else _cell(part[part["quantity"] == "reference"])
-        rows.append([label, reference, _cell(floor), *[_cell(pick(quantity, model)) for model in models]])
-    print_table(["metric", "people", "floor", *models], rows, right=["people", "floor", *models])
-    out.print(
-        "people: other real people of the same number. floor: naive stand-ins that know all but what the", markup=False
+def _print_sizes(context: Context) -> None:
+    split, limited = context.manifest["split"], context.manifest.get("limited")
+    tested = f"{split['test']} {'synthetic test rows' if context.synthetic else 'test people'}"
+    say(f"{'The first ' if limited else ''}{tested}; {split['pilot']} others inform the baselines.")
+    if context.synthetic:
+        say("SYNTHETIC reference: a pipeline check that ranks nobody.", style="bold yellow")
+    if limited:
+        say("A limited run: not for quoting.", style="yellow")
+
+
+def _lines(context: Context) -> Iterator[tuple[str, list[Line]]]:
+    """Titles of the axes with their principal lines; individuals first, as on the card."""
+    from surveyeval.reporting.headlines import principals
+
+    for axis in sorted(context.axes, key=lambda one: one.key != "individual"):
+        lines = principals(context, axis.key)
+        if lines:
+            yield axis.title, lines
+
+
+def _blocks(context: Context) -> Iterator[Block]:
+    """What all lines of an axis share is said in its heading, what tells them apart in their labels."""
+    from surveyeval.reporting.numbers import number
+
+    def shown(value: Value | None, unit: str) -> str:
+        return number(value.value if value is not None and value.ok else None, unit)
+
+    for title, lines in _lines(context):
+        labels = [_label(line) for line in lines]
+        places = [one_line(context.where(line)) for line in lines]
+        if len(set(places)) == 1:
+            heading, names = (f"{title}, {places[0]}" if places[0] else title), labels
+        elif len(set(labels)) == 1:
+            heading, names = f"{title}: {labels[0]}", places
+        else:
+            heading = title
+            names = [f"{label}, {place}" if place else label for label, place in zip(labels, places, strict=True)]
+        rows = []
+        for name, line in zip(names, lines, strict=True):
+            values = [line.reference, line.floors.get(line.floor), *map(line.matched, range(len(context.names)))]
+            rows.append((name, [shown(value, line.quantity.unit) for value in values]))
+        yield Block(heading, rows)
+
+
+def _label(line: Line) -> str:
+    label = one_line(line.quantity.label)
+    return f"{label}, bits" if line.quantity.unit == "bits" else label
+
+
+def _notes(context: Context) -> Iterator[str]:
+    lines = [line for _, found in _lines(context) for line in found]
+    rows, others = ("synthetic rows", "others") if context.synthetic else ("people", "other people")
+    head = "reference" if context.synthetic else "people"
+    yield (
+        f"{head}: {rows} against {others} of the same number, the yardstick. floor: stand-ins that know all but what the "
+        "line measures."
     )
-    out.print("metric measures. Intervals, subgroups and what cannot be decided: see the report card.", markup=False)
+    if any(line.individual for line in lines):
+        yield "Log-loss has no such yardstick: lower is better."
+    missing = _missing(lines, len(context.names))
+    if missing:
+        yield f"–: {', '.join(missing)}; the card says why."
+    yield "Intervals, and what cannot be decided with this many: see the report card."
+
+
+def _missing(lines: Sequence[Line], models: int) -> list[str]:
+    """Statuses behind the dashes, each once."""
+    values: list[Any] = []
+    for line in lines:
+        values += [*([] if line.individual else [line.reference]), line.floors.get(line.floor)]
+        values += map(line.matched, range(models))
+    return sorted({value.status.replace("_", " ") for value in values if value is not None and not value.ok})

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from surveyeval.cli.completion import complete_task
-from surveyeval.cli.output import clean
+from surveyeval.cli.output import plural, print_problem, say
 
 __all__ = ["validate"]
 
@@ -20,20 +20,20 @@ def validate(tasks: Sequence[str]) -> None:
     Without names, every shipped task is checked. Needs no model.
     """
     from surveyeval.errors import SurveyevalError
-    from surveyeval.task.catalogue import task_names
+    from surveyeval.task.catalogue import shipped_names
 
     failed: SurveyevalError | None = None
     count = 0
-    for name in tasks or task_names():
+    for name in tasks or shipped_names():
         try:
             _validate(name)
         except SurveyevalError as error:
             failed = failed or error
             count += len(error.problems)
             for problem in error.problems:
-                click.echo(clean(problem))
+                print_problem(problem)
     if failed:
-        click.echo(f"{count} problem{'s' if count > 1 else ''}.", err=True)
+        say(f"{plural(count, 'problem')}.", stderr=True)
         raise SystemExit(failed.exit_code)
 
 
@@ -46,6 +46,7 @@ def _validate(name: str) -> None:
     for profile_set in [*task.spec.profile_sets] or ["default"]:
         people = load_human(load_task(name, profile_set=profile_set))
     arms = f", {len(task.arms)} arms" if task.is_experiment else ""
-    click.echo(clean(f"{task.name} {task.version}: ok, {people.sample.n} people, {len(task.all_items)} items{arms}"))
+    rows = "people" if people.provenance == "human" else f"{people.provenance} rows"
+    say(f"{task.name} {task.version}: ok, {people.sample.n} {rows}, {plural(len(task.all_items), 'item')}{arms}")
     for note in notes(task):
-        click.echo(clean(f"  note: {note}"))
+        print_problem(note, indent=2, prefix="note: ")

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import readme
+
 #: The tests run side by side: one thread each.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-HEAVY = (
-    "numpy",
-    "pandas",
-    "scipy",
-    "statsmodels",
-    "pyarrow",
-    "pydantic",
-    "torch",
-    "transformers",
-    "matplotlib",
-    "jinja2",
-)
 
 
 def surveyeval(*words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -42,27 +30,11 @@ def surveyeval(*words: str, cwd: Path, code: int = 0) -> subprocess.CompletedPro
     return done
 
 
-def readme_commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    return [line for block in blocks for line in block.splitlines() if line.startswith("surveyeval ")]
-
-
-@pytest.mark.parametrize("words", [["--help"], ["ls", "tasks"], ["run", "--help"]])
-def test_listing_and_help_load_nothing_heavy(words: list[str], tmp_path: Path) -> None:
-    code = (
-        "import sys\nfrom surveyeval.cli.main import cli\n"
-        f"try:\n    cli({words!r}, standalone_mode=False)\nexcept SystemExit:\n    pass\n"
-        f"print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True, capture_output=True, check=True)
-    assert "LOADED []" in done.stdout
-
-
 def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
-    commands = readme_commands()
-    assert len(commands) >= 5
-    for command in commands:
-        surveyeval(*command.split()[1:], cwd=tmp_path)
+    given = readme.commands()
+    assert len(given) >= 5
+    for words in given:
+        surveyeval(*words, cwd=tmp_path)
 
 
 def test_a_run_is_stored_shown_scored_again_and_not_repeated(tmp_path: Path) -> None:
@@ -173,6 +145,9 @@ def test_draws_are_averaged_and_their_spread_is_given(tmp_path: Path) -> None:
         (["run", "--task", "anes96", "--model", "lora:nothing"], 4, "adapter_config.json"),
         (["show", "nothing-at-all"], 2, "nothing is named"),
         (["validat"], 2, "did you mean 'validate'"),
+        (["validate", "anes69"], 2, ""),
+        (["ls", "task"], 2, "'task' is not one of 'tasks', 'models', 'metrics', 'plugins', 'runs'"),
+        (["run", "--tsk", "x"], 2, "--task"),
         (["score", "nowhere"], 1, "no run directory"),
     ],
 )

@@ -1,0 +1,143 @@
+"""`surveyeval show`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import click
+
+from surveyeval.cli.completion import complete_task
+from surveyeval.cli.listing import run_state
+from surveyeval.cli.output import one_line, print_entries, print_problem, say, say_whole
+from surveyeval.errors import ConfigError, PluginError, did_you_mean
+
+if TYPE_CHECKING:
+    from surveyeval.metric.protocol import MetricSpec
+    from surveyeval.registration import Registration
+
+__all__ = ["show"]
+
+
+@click.command()
+@click.argument("name", shell_complete=complete_task)
+def show(name: str) -> None:
+    """Show a task, a model scheme, a metric or a run directory."""
+    from pathlib import Path
+
+    from surveyeval.plugins import KINDS, registry
+    from surveyeval.task.catalogue import known_task, task_names
+
+    if (Path(name) / "manifest.json").exists():
+        return _show_run(name)
+    if known_task(name) is not None or name.endswith((".yaml", ".yml")):
+        return _show_task(name)
+    known = registry()
+    for kind in KINDS:
+        entry = known.find(kind, name.rstrip(":"))
+        if entry is not None:
+            return _show_registered(entry)
+    names = [*task_names(), *(entry.name for kind in KINDS for entry in known.all(kind))]
+    hint = did_you_mean(name, names) or "`surveyeval ls` lists tasks, models and metrics"
+    raise ConfigError(f"nothing is named {name!r}", hint=hint)
+
+
+def _show_task(name: str) -> None:
+    from surveyeval.task.load import load_task
+
+    task = load_task(name)
+    spec, source = task.spec, task.spec.source
+    say(f"{task.name} {task.version}: {one_line(task.title)}", style="bold")
+    if source.provenance == "synthetic":
+        say("SYNTHETIC: a pipeline check that ranks nobody.", style="bold yellow")
+    if spec.description:
+        say(one_line(spec.description))
+    say()
+    facts = [
+        ("source", [f"{source.use}, {source.provenance}, {source.licence}"]),
+        ("profile", [", ".join(task.profile) or "none"]),
+        ("profile sets", [", ".join(spec.profile_sets)]),
+        ("subgroups", [", ".join(spec.subgroups)]),
+        ("file", [task.file]),
+    ]
+    print_entries((fact, texts) for fact, texts in facts if texts[0])
+    if task.is_experiment:
+        _heading("Arms")
+        print_entries(((arm.key, [arm.label]) for arm in task.arms), indent=2)
+    _heading("Items")
+    print_entries(
+        (
+            (item.name, [f"{item.role}, {item.kind}", item.question, " / ".join(map(one_line, item.labels))])
+            for item in task.items
+        ),
+        indent=2,
+    )
+    if spec.coherence:
+        _heading("Rules")
+        print_entries(((rule.name, [rule.follows]) for rule in spec.coherence), indent=2)
+    if spec.regressions:
+        _heading("Regressions")
+        print_entries(((one.name, [f"{one.family}: {one.formula}"]) for one in spec.regressions), indent=2)
+
+
+def _heading(text: str) -> None:
+    say()
+    say(text, style="bold")
+
+
+def _show_run(folder: str) -> None:
+    from surveyeval import api
+    from surveyeval.cli.summary import print_summary
+    from surveyeval.engine.run import Run
+
+    run = Run(folder)
+    made = run.manifest
+    say(f"{run.task} with {one_line(run.model)}: {', '.join(part for part in run_state(run) if part)}", style="bold")
+    say(f"Made {made['created']} by surveyeval {made['surveyeval']}:")
+    say_whole(made["command"])
+    for line in (*made["model"]["banners"], *made["notes"]):
+        say(f"Note: {one_line(line)}")
+    if run.scored:
+        print_summary(api.Runs((run,), run.card))
+        say()
+        say_whole(f"Report card: {run.card}")
+
+
+def _show_registered(entry: Registration) -> None:
+    kind = entry.kind.replace("_", " ")
+    say(f"{kind} {entry.name} (from {one_line(entry.owner)}): {one_line(entry.summary)}", style="bold")
+    try:
+        if entry.kind == "model" and entry.options:
+            _options(entry)
+        loaded = entry.load()
+        if entry.kind == "metric":
+            say(_reading(loaded().spec))
+        documentation = inspect.getdoc(loaded)
+    except PluginError as error:  # what was registered is worth showing all the same
+        for problem in error.problems:
+            print_problem(problem)
+        return
+    if documentation:
+        say()
+        say(documentation)
+
+
+def _reading(spec: MetricSpec) -> str:
+    from surveyeval.reporting.quantities import floor_label
+
+    best = {"lower": "lower is closer to people", "higher": "higher is closer to people"}
+    low, high = spec.range
+    bounds = f"from {low:g}" if low is not None else ""
+    bounds += f" to {high:g}" if high is not None else ""
+    parts = [best.get(spec.direction, "best where people are"), bounds.strip(), f"floor: {floor_label(spec.floor)}"]
+    return f"Axis {spec.axis}; {'; '.join(part for part in parts if part)}."
+
+
+def _options(entry: Registration) -> None:
+    rows = []
+    for key, info in entry.load_options().model_fields.items():
+        default = "" if info.default is None else f"  [default: {info.default}]"
+        rows.append((key, [f"{one_line(info.description or '')}{default}"]))
+    if rows:
+        _heading("Options")
+        print_entries(rows, indent=2)

@@ -1,0 +1,1 @@
+"""A plugin with one of everything, installed by the tests. `hooks` is the module of its entry point."""
