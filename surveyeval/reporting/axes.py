@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from textwrap import shorten
 
 from surveyeval.reporting import figures
+from surveyeval.reporting.adapters import arm_seen
 from surveyeval.reporting.blocks import Figure, LegendEntry, Section, Table
 from surveyeval.reporting.context import Context, plain
+from surveyeval.reporting.groups import groups_table
 from surveyeval.reporting.headlines import PRINCIPAL, principals
 from surveyeval.reporting.lines import Line
-from surveyeval.reporting.quantities import Axis
-from surveyeval.reporting.tables import estimates_table, half_size, individual_table, named, skipped_cells
+from surveyeval.reporting.quantities import Axis, section_key
+from surveyeval.reporting.tables import estimates_table, half_size, in_words, individual_table, named, skipped_cells
 from surveyeval.reporting.verdicts import direction
 
 __all__ = ["axis_section", "by_arm_section", "glance"]
+
+
+#: With more models the table of headlines is folded: the figure above it and the sentences before it say most of it.
+_MANY = 2
 
 
 def glance(context: Context) -> tuple[Figure | None, Table]:
@@ -27,8 +34,9 @@ def glance(context: Context) -> tuple[Figure | None, Table]:
         context,
         "The headline of each axis",
         lines,
-        lambda line: (_label(context, line), f"{titles[line.axis]}, {direction(line)}"),
+        lambda line: (_label(context, line), ", ".join((titles[line.axis], *in_words(line)))),
         excess=False,
+        folded=len(context.names) > _MANY,
     )
     return figures.recovered(labelled, context.names), table
 
@@ -54,18 +62,30 @@ def axis_section(context: Context, axis: Axis) -> Section:
         drawn.append(figures.dots(_unit_title(unit).capitalize(), rows, context.names, _reading(lines)))
     first = [line for line in overall if line.headline] or overall
     further = [line for line in overall if line not in first]
-    tables = [estimates_table(context, f"{axis.title}: overall", first, lambda line: named(context, line))]
+    tables = [estimates_table(context, f"{axis.title}: overall", first, lambda line: named(context, line), folded=True)]
     if further:
         caption = f"{axis.title}: further measures"
         tables.append(estimates_table(context, caption, further, lambda line: named(context, line), folded=True))
     groups = [line for line in held if "=" in line.group and not line.item]
     if groups:
         drawn += _group_figures(context, axis, groups)
-        tables.append(_groups_table(context, axis, groups))
+        chosen = _principal_of(axis.key, groups)
+        tables.insert(
+            0, groups_table(context, f"{axis.title}: by group", [one for one in groups if one.name == chosen])
+        )
+        tables.append(
+            estimates_table(
+                context,
+                f"{axis.title}: by group, with floors",
+                [line for line in groups if not line.skipped],
+                lambda line: (context.where(line), f"{line.quantity.label}, {half_size(line)}"),
+                folded=True,
+            )
+        )
     items = [line for line in held if line.item and not line.group]
     if items:
         chosen = _principal_of(axis.key, items)
-        rows = [(line.item, "", line) for line in items if line.name == chosen]
+        rows = [(line.item, _question(context, line.item), line) for line in items if line.name == chosen]
         label = next(line.quantity.label for line in items if line.name == chosen)
         drawn.append(figures.dots(f"{label} by item", rows, context.names))
         tables.append(
@@ -81,9 +101,9 @@ def axis_section(context: Context, axis: Axis) -> Section:
             )
         )
     return Section(
-        axis.key,
+        section_key(axis.key),
         axis.title,
-        axis.question,
+        context.words.own(axis.question),
         figures=_drawn(drawn),
         tables=tables,
         points=_absent(context, axis.key),
@@ -99,20 +119,27 @@ def by_arm_section(context: Context) -> Section | None:
     drawn = []
     for name in dict.fromkeys(line.name for line in lines if not line.item):
         own = [line for line in lines if line.name == name and not line.item]
-        rows = [(context.arms.get(line.arm, line.arm), line.rule, line) for line in own]
+        rows = [(context.arms.get(line.arm, line.arm), _arm_note(context, line), line) for line in own]
         if name in {known for names in PRINCIPAL.values() for known in names}:
             drawn.append(figures.dots(f"{own[0].quantity.label} by arm", rows, context.names, _reading(own)))
     plain_lines = [line for line in lines if not line.item]
     tables = [
         estimates_table(
-            context, "By arm", plain_lines, lambda line: (context.where(line), line.quantity.label), folded=True
+            context,
+            "By arm",
+            [line for line in plain_lines if not line.skipped],
+            lambda line: (
+                context.where(line),
+                ", ".join(part for part in (line.quantity.label, half_size(line)) if part),
+            ),
+            folded=True,
         )
     ]
     skipped = skipped_cells(context, plain_lines)
     return Section(
         "arms",
         "By experimental arm",
-        "Does the simulation move with the treatment as people do?",
+        context.words.own("Does the simulation move with the treatment as people do?"),
         figures=_drawn(drawn),
         tables=tables,
         points=skipped,
@@ -132,17 +159,19 @@ def _individual_section(context: Context, axis: Axis) -> Section:
         )
         for unit, group in _by_unit(lines)
     ]
-    tables = [individual_table(context, f"{axis.title}: overall", lines)]
+    tables = [individual_table(context, f"{axis.title}: overall", lines, folded=True)]
     if items:
         tables.append(individual_table(context, f"{axis.title}: by item", items, folded=True))
     said = [
-        "Full size, the same people on both sides. A human reference would need people who answered twice: none available. "
-        "The bar to beat is the best baseline fitted on the pilot."
+        context.words.own(
+            "Full size, the same people on both sides. A human reference would need people who answered twice: none available. "
+            "The bar to beat is the best baseline fitted on the pilot."
+        )
     ]
     return Section(
-        axis.key,
+        section_key(axis.key),
         axis.title,
-        axis.question,
+        context.words.own(axis.question),
         said,
         _drawn(drawn),
         tables,
@@ -171,20 +200,12 @@ def _group_figures(context: Context, axis: Axis, lines: Sequence[Line]) -> list[
             continue
         own = [line for line in lines if line.name == name]
         for subgroup, members in groupby(own, key=lambda line: line.group.partition("=")[0]):
-            rows = [(line.group.partition("=")[2], half_size(line), line) for line in members]
-            drawn.append(figures.dots(f"By {plain(subgroup)}", rows, context.names))
+            held = list(members)
+            rows = [(line.group.partition("=")[2], half_size(line), line) for line in held]
+            label = next(line.quantity.label for line in own)
+            skipped = " ".join(skipped_cells(context, held))
+            drawn.append(figures.dots(f"{label}, by {plain(subgroup)}", rows, context.names, skipped))
     return drawn
-
-
-def _groups_table(context: Context, axis: Axis, lines: Sequence[Line]) -> Table:
-    """Groups with a value, and by name those without."""
-    table = estimates_table(
-        context,
-        f"{axis.title}: by group",
-        [line for line in lines if not line.skipped],
-        lambda line: (context.where(line), f"{line.quantity.label}, {half_size(line)}"),
-    )
-    return replace(table, notes=[*table.notes, *skipped_cells(context, lines)])
 
 
 def _by_unit(lines: Iterable[Line]) -> list[tuple[str, list[Line]]]:
@@ -214,6 +235,15 @@ def _reading(lines: Sequence[Line]) -> str:
 
 def _note(context: Context, line: Line) -> str:
     return context.where(line)
+
+
+def _question(context: Context, item: str, size: int = 70) -> str:
+    """The question of an item, shortened at a word."""
+    return shorten(context.questions.get(item, ""), size, placeholder=" …")
+
+
+def _arm_note(context: Context, line: Line) -> str:
+    return ", ".join(part for part in (line.rule, half_size(line), arm_seen(context, line.arm)) if part)
 
 
 def _principal_of(axis: str, lines: Sequence[Line]) -> str:

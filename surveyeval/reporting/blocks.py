@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-__all__ = ["Banner", "Cell", "Fact", "Figure", "FigureRow", "LegendEntry", "Row", "Saying", "Section", "Table"]
+__all__ = [
+    "Banner",
+    "Cell",
+    "Fact",
+    "Figure",
+    "FigureRow",
+    "LegendEntry",
+    "Panels",
+    "Row",
+    "Saying",
+    "Section",
+    "Table",
+]
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; ``folded`` tables are closed until asked for, ``stacked`` ones become a list on a phone."""
+    """A table with a caption.
+
+    ``folded`` tables are closed until asked for. On a phone a table scrolls in its box, or is laid out otherwise:
+    ``stack`` for tables of estimates, ``list`` for tables of words.
+    """
 
     caption: str
     columns: Sequence[str]
@@ -55,17 +71,28 @@ class Table:
     numeric: frozenset[int] = frozenset()
     notes: Sequence[str] = ()
     folded: bool = False
-    stacked: bool = False
+    phone: str = ""
 
 
 @dataclass(frozen=True)
 class FigureRow:
-    """One line of a figure: words on the left, a drawing, and a number on the right."""
+    """One line of a figure: words on the left, a drawing, and numbers on the right.
+
+    Parameters
+    ----------
+    label : str
+    drawing : Markup
+    note : str
+        A second, smaller line.
+    values : sequence of (number, interval)
+        One for each lane of the drawing, from the top.
+    css : str
+    """
 
     label: str
     drawing: Markup
     note: str = ""
-    value: str = ""
+    values: Sequence[tuple[str, str]] = ()
     css: str = ""
 
 
@@ -90,8 +117,18 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Panels:
+    """Small figures side by side, with one legend."""
+
+    title: str
+    text: str
+    figures: Sequence[Figure]
+    legend: Sequence[LegendEntry] = ()
+
+
+@dataclass(frozen=True)
 class Fact:
-    """A name and what is known of it."""
+    """A name and what is known of it; without a name, more about the fact before."""
 
     name: str
     text: str
@@ -111,15 +148,16 @@ class Saying:
 
 @dataclass(frozen=True)
 class Banner:
-    """A sentence that nobody may miss; ``kind`` is ``stop`` or ``note``."""
+    """A sentence that nobody may miss; ``kind`` is ``stop``, ``stamp`` (a limited run) or ``note``."""
 
     text: str
     kind: str = "note"
+    stamp: str = ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with everything below it."""
+    """A heading with everything below it; ``folded_code`` is the summary behind which code is folded."""
 
     key: str
     title: str
@@ -130,5 +168,6 @@ class Section:
     facts: Sequence[Fact] = ()
     points: Sequence[str] = ()
     code: Sequence[tuple[str, str]] = field(default=())
-    small_multiples: bool = False
+    folded_code: str = ""
+    panels: Sequence[Panels] = ()
     legend: Sequence[LegendEntry] = ()

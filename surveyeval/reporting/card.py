@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -39,6 +39,7 @@ def render(runs: Sequence[RunView]) -> Card:
     """
     context = Context(tuple(runs))
     lead, sayings = finding(context)
+    shown = banners(context)
     content: dict[str, Any] = {
         "title": context.task["title"],
         "task": context.task,
@@ -46,9 +47,10 @@ def render(runs: Sequence[RunView]) -> Card:
         "facts": facts(context),
         "lead": lead,
         "sayings": sayings,
-        "banners": banners(context),
-        "sections": [*sections(context), *_plugin_sections(runs)],
-        "legend": figures.legend(context.names, ()),
+        "banners": shown,
+        "sections": _with_distinct_keys([*sections(context), *_plugin_sections(runs)]),
+        "stamps": [banner.stamp for banner in shown if banner.stamp],
+        "legend": figures.legend(context.names),
         "version": context.manifest.get("surveyeval", ""),
     }
     environment = _environment()
@@ -72,11 +74,22 @@ def _environment() -> Environment:
     environment.filters["fenced"] = fenced
     environment.finalize = printable
     environment.globals["model_key"] = _model_key
+    environment.globals["colours"] = figures.COLOURS
     return environment
 
 
 def _model_key(model: int) -> Markup:
     return svg.element("svg", figures.model_mark(model), width=16, height=16, aria_hidden="true", class_="key")
+
+
+def _with_distinct_keys(found: Sequence[Section]) -> list[Section]:
+    """Sections as targets of links: two names that read alike must not share one."""
+    taken: dict[str, int] = {}
+    result = []
+    for section in found:
+        taken[section.key] = number = taken.get(section.key, 0) + 1
+        result.append(section if number == 1 else replace(section, key=f"{section.key}--{number}"))
+    return result
 
 
 def _plugin_sections(runs: Sequence[RunView]) -> list[Section]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from surveyeval.reporting.lines import Line, Lines
+from surveyeval.reporting.numbers import count
 from surveyeval.reporting.quantities import AXES, Axis, axis
 from surveyeval.reporting.view import RunView, check_comparable, model_names
+from surveyeval.reporting.words import HUMAN, SYNTHETIC, Words
 
 __all__ = ["Context"]
 
@@ -31,7 +34,7 @@ class Context:
     @cached_property
     def lines(self) -> Lines:
         """Pivoted estimates."""
-        return Lines(self.runs)
+        return Lines(self.runs, self.words)
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -56,6 +59,11 @@ class Context:
         return [run.tables for run in self.runs]
 
     @cached_property
+    def questions(self) -> dict[str, str]:
+        """Wording of each item as the model read it."""
+        return {str(row["item"]): str(row["question"]) for row in self.tables[0]["distributions"]}
+
+    @cached_property
     def arms(self) -> dict[str, str]:
         """Labels of the arms."""
         return {str(row["arm"]): str(row["label"]) for row in self.sizes["arms"]}
@@ -66,9 +74,32 @@ class Context:
         return self.task.get("provenance") != "human"
 
     @property
+    def words(self) -> Words:
+        """What the reference is called."""
+        return SYNTHETIC if self.synthetic else HUMAN
+
+    @property
     def n(self) -> int:
         """Number of test people."""
         return int(self.sizes["n_human"])
+
+    @property
+    def half(self) -> int:
+        """People in each half; the odd one sits out."""
+        return self.n // 2
+
+    @property
+    def half_size(self) -> str:
+        """People in a half, and how many they are worth where weights differ."""
+        effective = round(float(self.sizes["n_eff"]) / 2)
+        worth = "" if effective == self.half else f", effective {count(effective)}"
+        return f"{count(self.half)} {self.words.short} in each half{worth}"
+
+    @cached_property
+    def baselines(self) -> list[str]:
+        """For each model the name of the baseline that it is, or nothing."""
+        strings = [str(run.manifest["model"]["string"]) for run in self.runs]
+        return [re.split(r"[:?]", text)[1] if text.startswith("baseline:") else "" for text in strings]
 
     @cached_property
     def axes(self) -> list[Axis]:

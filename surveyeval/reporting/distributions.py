@@ -11,16 +11,16 @@ from markupsafe import Markup
 
 from surveyeval.reporting import svg
 from surveyeval.reporting.blocks import Cell, Figure, FigureRow, Row, Table
-from surveyeval.reporting.figures import SHAPES, draw_value, legend
+from surveyeval.reporting.figures import SHAPES, draw_value
 from surveyeval.reporting.lines import Value
 from surveyeval.reporting.numbers import MISSING, coefficient, interval, percent
 
-__all__ = ["by_arm", "coefficient_figures", "coefficient_tables", "shares", "shares_table"]
+__all__ = ["by_arm", "coefficient_tables", "forests", "shares", "shares_table"]
 
 Rows = Sequence[Mapping[str, Any]]
 
 
-def shares(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Figure]:
+def shares(tables: Sequence[Mapping[str, Any]], names: Sequence[str], people: str) -> list[Figure]:
     """One figure for each item: bars are people with Wilson intervals, marks are models."""
     per_model = [[row for row in table["distributions"] if row["arm"] == ""] for table in tables]
     largest = max(
@@ -41,13 +41,20 @@ def shares(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Fi
         rows = []
         for position, row in positions:
             model_shares = [model[position]["simulated"] for model in per_model]
-            drawing = _bar(scale, row, model_shares, names)
-            rows.append(FigureRow(str(row["label"]), drawing, value=percent(row["human"])))
+            drawing = _bar(scale, row, model_shares, names, people)
+            rows.append(FigureRow(str(row["label"]), drawing, values=[(percent(row["human"]), "")]))
         figures.append(
             Figure(
                 str(first["question"]),
-                f"{item} · {first['role']}, {first['kind']} · wording {first['wording']} · {first['n_human']:,} people",
+                f"{item} · {first['role']}, {first['kind']} · wording {first['wording']} · {first['n_human']:,} {people}",
                 rows,
+                svg.strip(
+                    16,
+                    "",
+                    *(svg.label(scale, x, 12, percent(x)) for x in scale.ticks(4)),
+                    css="strip axis",
+                    hidden=True,
+                ),
                 css="bars",
             )
         )
@@ -55,59 +62,65 @@ def shares(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Fi
 
 
 def _bar(
-    scale: svg.Scale, row: Mapping[str, Any], model_shares: Sequence[float | None], names: Sequence[str]
+    scale: svg.Scale, row: Mapping[str, Any], model_shares: Sequence[float | None], names: Sequence[str], people: str
 ) -> Markup:
     height = max(20.0, 10.0 * len(names) + 8)
-    drawn = []
+    drawn = [
+        svg.element("line", x1=scale.at(x), x2=scale.at(x), y1=0.0, y2=height, class_="grid") for x in scale.ticks(4)
+    ]
     if row["human"] is not None:
         drawn.append(svg.rectangle(scale, 0.0, row["human"], 2, height - 4, "bar"))
         drawn.append(svg.line(scale, row["human_low"], row["human_high"], height / 2, "whisker people"))
     step = (height - 6) / len(names)
-    said = [f"people {percent(row['human'])}"]
+    said = [f"{people} {percent(row['human'])}"]
     for model, share in enumerate(model_shares):
         value = Value(value=share)
         drawn += draw_value(scale, value, 3 + step * (model + 0.5), SHAPES[model % len(SHAPES)], model)
         said.append(f"{names[model]} {percent(share)}")
-    return svg.strip(height, f"{row['label']}: {', '.join(said)}", *drawn)
+    return svg.strip(height, str(row["label"]), *drawn, description=", ".join(said))
 
 
-def shares_table(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
+def shares_table(tables: Sequence[Mapping[str, Any]], names: Sequence[str], people: str) -> Table:
     """The figures of `shares` as one table."""
     per_model = [[row for row in table["distributions"] if row["arm"] == ""] for table in tables]
     sizes = Counter(row["item"] for row in per_model[0])
     rows = []
     for position, row in enumerate(per_model[0]):
         first = position == 0 or per_model[0][position - 1]["item"] != row["item"]
-        head = Cell(row["item"], f"{row['n_human']:,} people", head=True, rows=sizes[row["item"]]) if first else None
-        people = Cell(percent(row["human"], 1), interval(row["human_low"], row["human_high"], "share"), "number")
+        head = Cell(row["item"], f"{row['n_human']:,} {people}", head=True, rows=sizes[row["item"]]) if first else None
+        held = Cell(percent(row["human"], 1), interval(row["human_low"], row["human_high"], "share"), "number")
         own = [Cell(percent(model[position]["simulated"], 1), css="number") for model in per_model]
-        rows.append(Row([head, Cell(row["label"]), people, *own], "first" if first else ""))
-    columns = ["Item", "Option", "People", *names]
+        rows.append(Row([head, Cell(row["label"]), held, *own], "first" if first else ""))
+    columns = ["Item", "Option", people.capitalize(), *names]
     return Table("Shares of every option", columns, rows, frozenset(range(2, len(columns))), folded=True)
 
 
-def by_arm(tables: Sequence[Mapping[str, Any]], names: Sequence[str], arms: Mapping[str, str]) -> list[Table]:
+def by_arm(
+    tables: Sequence[Mapping[str, Any]], names: Sequence[str], arms: Mapping[str, str], people: str
+) -> list[Table]:
     """Shares of every option by arm, a table for each item: people first, then each model."""
     per_model = [[row for row in table["distributions"] if row["arm"] != ""] for table in tables]
     result = []
-    for item, grouped in groupby(enumerate(per_model[0]), key=lambda pair: pair[1]["item"]):
-        positions = list(grouped)
-        options = [str(row["label"]) for _, row in positions if row["arm"] == positions[0][1]["arm"]]
+    for item in dict.fromkeys(str(row["item"]) for row in per_model[0]):
+        positions_of: dict[str, list[int]] = {}
+        for position, row in enumerate(per_model[0]):
+            if row["item"] == item:
+                positions_of.setdefault(str(row["arm"]), []).append(position)
         rows = []
-        for arm, members in groupby(positions, key=lambda pair: pair[1]["arm"]):
-            held = list(members)
-            people = [percent(row["human"]) for _, row in held]
-            head = Cell(arms.get(arm, arm), f"{held[0][1]['n_human']:,} people", head=True, rows=1 + len(names))
-            rows.append(Row([head, Cell("people"), *(Cell(text, css="number") for text in people)]))
+        for arm, positions in positions_of.items():
+            own = [per_model[0][position] for position in positions]
+            head = Cell(arms.get(arm, arm), f"{own[0]['n_human']:,} {people}", head=True, rows=1 + len(names))
+            rows.append(Row([head, Cell(people), *(Cell(percent(row["human"]), css="number") for row in own)], "first"))
             for model, name in enumerate(names):
-                values = [percent(per_model[model][position]["simulated"]) for position, _ in held]
+                values = [percent(per_model[model][position]["simulated"]) for position in positions]
                 rows.append(Row([None, Cell(name, model=model), *(Cell(text, css="number") for text in values)]))
+        options = [str(per_model[0][position]["label"]) for position in next(iter(positions_of.values()))]
         numeric = frozenset(range(2, 2 + len(options)))
-        result.append(Table(f"{item} by arm", ["Arm", "", *options], rows, numeric, folded=True))
+        result.append(Table(f"Shares by arm: {item}", ["Arm", "Who", *options], rows, numeric, folded=True))
     return result
 
 
-def coefficient_figures(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Figure]:
+def forests(tables: Sequence[Mapping[str, Any]], names: Sequence[str], people: str) -> list[Figure]:
     """A forest plot for each regression, in standard errors of the people's estimate so that terms can be compared."""
     figures = []
     for (regression, formula), positions in _regressions(tables[0]["coefficients"]):
@@ -116,27 +129,27 @@ def coefficient_figures(tables: Sequence[Mapping[str, Any]], names: Sequence[str
         limit = _limit([tables[0]["coefficients"][position] for position in shown])
         scale = svg.Scale(-limit, limit)
         for position in shown:
-            people = tables[0]["coefficients"][position]
-            error = people["human_se"]
+            human = tables[0]["coefficients"][position]
+            error = human["human_se"]
             height = 20.0 + 15 * len(names)
             zero = svg.element("line", x1=scale.at(0), x2=scale.at(0), y1=0.0, y2=height, class_="zero")
-            drawn, said = [zero], []
+            drawn, said, values = [zero], [], [(coefficient(human["human"]), "")]
             if error:
-                drawn += draw_value(scale, _value(people, "human"), 11, "diamond", factor=error)
-                said.append(f"people {coefficient(people['human'])}")
+                drawn += draw_value(scale, _value(human, "human"), 11, "diamond", factor=error)
+                said.append(f"{people} {coefficient(human['human'])}")
                 for model, name in enumerate(names):
                     own = tables[model]["coefficients"][position]
                     y = 11.0 + 15 * (model + 1)
                     drawn += draw_value(scale, _value(own, "simulated"), y, SHAPES[model % len(SHAPES)], model, error)
                     said.append(f"{name} {coefficient(own['simulated'])}")
-            title = f"{people['term']}: {'; '.join(said) or 'not estimable for people'}"
-            note = "" if error else "not estimable for people"
-            rows.append(FigureRow(str(people["term"]), svg.strip(height, title, *drawn), note))
+                    values.append((coefficient(own["simulated"]), ""))
+            note = "" if error else f"not estimable for {people}"
+            strip = svg.strip(height, str(human["term"]), *drawn, description="; ".join(said) or note)
+            rows.append(FigureRow(str(human["term"]), strip, note, values if error else ()))
         if rows:
             ticks = [svg.label(scale, tick, 12, f"{tick:g}".replace("-", "−")) for tick in scale.ticks()]
             axis = svg.strip(16, "", *ticks, css="strip axis", hidden=True)
-            caption = f"{formula}. In standard errors of the people's estimate; whiskers: 95% intervals."
-            figures.append(Figure(str(regression), caption, rows, axis, legend(names, (), "people")))
+            figures.append(Figure(str(regression), formula, rows, axis, css="forest"))
     return figures
 
 
@@ -157,7 +170,7 @@ def _value(row: Mapping[str, Any], side: str) -> Value:
     return Value(row[side], row[f"{side}_low"], row[f"{side}_high"])
 
 
-def coefficient_tables(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Table]:
+def coefficient_tables(tables: Sequence[Mapping[str, Any]], names: Sequence[str], people: str) -> list[Table]:
     """Every coefficient with its interval, people and models side by side, on the full test sample."""
     result = []
     for (regression, formula), positions in _regressions(tables[0]["coefficients"]):
@@ -167,7 +180,7 @@ def coefficient_tables(tables: Sequence[Mapping[str, Any]], names: Sequence[str]
             continue
         first = held[0][0]
         truth = any(models[0].get("truth") is not None for models in held)
-        columns = ["Term", "Block", *(["Truth"] if truth else []), "People", *names]
+        columns = ["Term", "Block", *(["Truth"] if truth else []), people.capitalize(), *names]
         rows, notes = [], []
         for models in held:
             own = models[0]
@@ -181,7 +194,7 @@ def coefficient_tables(tables: Sequence[Mapping[str, Any]], names: Sequence[str]
                     notes.append(f"{own['term']} is not estimable with {name}. {row['reason']}.")
         sizes = ", ".join(f"{name} {row['n_simulated']:,}" for name, row in zip(names, held[0], strict=True))
         family = "Least squares, HC2 errors" if first["family"] == "ols" else "Logit, maximum likelihood"
-        notes.insert(0, f"{family}. Complete rows: people {first['n_human']:,}, {sizes}.")
+        notes.insert(0, f"{family}. Complete rows: {people} {first['n_human']:,}, {sizes}.")
         numeric = frozenset(range(2, len(columns)))
         caption = f"{regression}: {formula}"
         result.append(Table(caption, columns, rows, numeric, tuple(dict.fromkeys(notes)), folded=True))

@@ -10,7 +10,8 @@ from markupsafe import Markup
 __all__ = ["fenced", "markdown_text", "printable"]
 
 _CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 #: What would begin a list or a rule at the start of a line.
 _LIST = re.compile(r"^(\d*)([-+=.)])(?=[\s=-]|$)")
@@ -18,7 +19,9 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
 
 
 def printable(value: Any) -> Any:
-    """Text without terminal escapes, control characters and direction overrides; everything else as it is."""
+    """Text without what nobody can see: terminal escapes, control characters, marks that turn the direction of text
+    around, and code points that no file or SVG may hold; everything else as it is.
+    """
     if isinstance(value, str) and not isinstance(value, Markup):
         return _CONTROL.sub("", value)
     return value

@@ -1,7 +1,7 @@
 """Dot-and-whisker figures: people, naive floors and models on one line.
 
-People are dark, floors grey and hollow, models coloured (Okabe and Ito's palette, which colour-blind readers can tell
-apart) and of different shapes, so that a figure also reads in print.
+People are dark, floors grey and hollow, models coloured and of different shapes, so that a figure also reads in print
+and without colours. The colours start with Okabe and Ito's palette, which colour-blind readers can tell apart.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from markupsafe import Markup
 from surveyeval.reporting import svg
 from surveyeval.reporting.blocks import Figure, FigureRow, LegendEntry
 from surveyeval.reporting.lines import Line, Value
-from surveyeval.reporting.numbers import number, percent, with_interval
+from surveyeval.reporting.numbers import MISSING, interval, number, percent, with_interval
 from surveyeval.reporting.quantities import floor_label
 
-__all__ = ["SHAPES", "dots", "draw_value", "legend", "model_mark", "people_mark", "recovered"]
+__all__ = ["COLOURS", "SHAPES", "dots", "draw_value", "legend", "model_css", "model_mark", "people_mark", "recovered"]
 
-SHAPES = ("circle", "square", "triangle", "wedge", "hexagon", "diamond")
+SHAPES = ("circle", "square", "triangle", "wedge", "hexagon", "star")
+#: Colours of the style sheet. Shapes and colours have other periods, so that 24 models differ in one or the other.
+COLOURS = 8
 _FLOORS = {
     "uniform": "cross",
     "mode": "plus",
@@ -27,12 +29,18 @@ _FLOORS = {
     "cell": "square",
     "chain": "diamond",
 }
+#: Height of the first lane's middle and of each further lane; the style sheet sets numbers beside lanes by the same.
 _TOP, _LANE = 11.0, 15.0
+
+
+def model_css(model: int) -> str:
+    """Class names of a model's marks."""
+    return f"model m{model % COLOURS}"
 
 
 def model_mark(model: int, x: str = "8", y: float = 8.0, size: float = 1.0) -> Markup:
     """The mark of a model."""
-    return svg.marker(SHAPES[model % len(SHAPES)], x, y, f"model m{model % 6}", size)
+    return svg.marker(SHAPES[model % len(SHAPES)], x, y, model_css(model), size)
 
 
 def people_mark(x: str = "8", y: float = 8.0) -> Markup:
@@ -44,9 +52,9 @@ def _floor_mark(name: str, x: str, y: float, css: str = "") -> Markup:
     return svg.marker(_FLOORS.get(name, "hexagon"), x, y, f"floor {css}".strip(), 0.8)
 
 
-def legend(names: Sequence[str], floors: Iterable[str], people: str = "people, other half") -> list[LegendEntry]:
-    """Marks of people, models and floors."""
-    entries = [_entry(people_mark(), people)]
+def legend(names: Sequence[str], floors: Iterable[str] = (), people: str = "") -> list[LegendEntry]:
+    """Marks of people (when named), models and floors."""
+    entries = [_entry(people_mark(), people)] if people else []
     entries += [_entry(model_mark(i), name) for i, name in enumerate(names)]
     entries += [_entry(_floor_mark(name, "8", 8.0), floor_label(name)) for name in floors]
     return entries
@@ -60,7 +68,7 @@ def draw_value(
     scale: svg.Scale, value: Value, y: float, mark: str, model: int | None = None, factor: float = 1.0
 ) -> list[Markup]:
     """Whisker and dot of one value; an arrow where it lies beyond the axis."""
-    css = "people" if model is None else f"model m{model % 6}"
+    css = "people" if model is None else model_css(model)
     if not value.ok or value.value is None:
         return []
     drawn: list[Markup] = []
@@ -80,8 +88,12 @@ def dots(title: str, lines: Sequence[tuple[str, str, Line]], names: Sequence[str
 
     Parameters
     ----------
+    title : str
     lines : sequence of (label, note, Line)
         Of one unit.
+    names : sequence of str
+        Of the models.
+    caption : str
     """
     lines = [one for one in lines if not one[2].skipped]
     if not lines:
@@ -90,18 +102,28 @@ def dots(title: str, lines: Sequence[tuple[str, str, Line]], names: Sequence[str
     scale = svg.Scale.around(
         _values(line for _, _, line in lines), zero=unit in ("distance", "share", "ratio", "count")
     )
-    rows = [
-        FigureRow(label, _strip(scale, label, line, names), note, css=" ".join(_css(line)))
-        for label, note, line in lines
-    ]
+    rows = [_row(scale, label, note, line, names) for label, note, line in lines]
     floors = dict.fromkeys(name for _, _, line in lines for name, value in line.floors.items() if value.ok)
-    people = "" if all(line.individual for _, _, line in lines) else "people, other half"
-    entries = legend(names, floors, people)
-    return Figure(title, caption, rows, _axis(scale, unit), entries if people else entries[1:])
+    people = "" if all(line.individual for _, _, line in lines) else lines[0][2].words.half
+    return Figure(title, caption, rows, _axis(scale, unit), legend(names, floors, people))
 
 
-def _css(line: Line) -> list[str]:
-    return [name for name, wanted in (("strong", line.headline), ("grey", line.grey)) if wanted]
+def _row(scale: svg.Scale, label: str, note: str, line: Line, names: Sequence[str]) -> FigureRow:
+    css = " ".join(name for name, wanted in (("strong", line.headline), ("grey", line.grey)) if wanted)
+    return FigureRow(label, _strip(scale, label, note, line, names), note, _lane_values(line), css)
+
+
+def _lane_values(line: Line) -> list[tuple[str, str]]:
+    """Numbers beside the lanes: people first, then each model."""
+    unit, shown = line.quantity.unit, []
+    for value in (line.reference, *(line.matched(model) for model in range(len(line.models)))):
+        if value is None or not value.ok:
+            shown.append((MISSING if value is not None and value is not line.reference else "", ""))
+        elif value is line.reference and line.by_construction:
+            shown.append((number(value.value, unit), "by construction"))
+        else:
+            shown.append((number(value.value, unit), interval(value.low, value.high, unit)))
+    return shown
 
 
 def _values(lines: Iterable[Line]) -> list[float]:
@@ -116,7 +138,7 @@ def _values(lines: Iterable[Line]) -> list[float]:
     return found
 
 
-def _strip(scale: svg.Scale, label: str, line: Line, names: Sequence[str]) -> Markup:
+def _strip(scale: svg.Scale, label: str, note: str, line: Line, names: Sequence[str]) -> Markup:
     height = _TOP + _LANE * len(line.models) + 9
     drawn = [_grid(scale, height), svg.line(scale, scale.low, scale.high, _TOP, "lane")]
     reference = line.reference
@@ -134,20 +156,22 @@ def _strip(scale: svg.Scale, label: str, line: Line, names: Sequence[str]) -> Ma
         y = _TOP + _LANE * (model + 1)
         drawn.append(svg.line(scale, scale.low, scale.high, y, "lane"))
         drawn += draw_value(scale, line.matched(model), y, SHAPES[model % len(SHAPES)], model)
-    return svg.strip(height, _title(label, line, names), *drawn)
+    title = f"{label}, {note}" if note else label
+    return svg.strip(height, title, *drawn, description=_description(line, names))
 
 
-def _title(label: str, line: Line, names: Sequence[str]) -> str:
+def _description(line: Line, names: Sequence[str]) -> str:
     """The figure in words, for readers who do not see it."""
     unit, said = line.quantity.unit, []
     for model, name in enumerate(names):
         value = line.matched(model)
-        said.append(f"{name} {with_interval(value.value, value.low, value.high, unit) if value.ok else value.status}")
+        text = with_interval(value.value, value.low, value.high, unit) if value.ok else value.status.replace("_", " ")
+        said.append(f"{name} {text}")
     if line.reference and line.reference.ok:
         one = line.reference
-        said.append(f"people, other half {with_interval(one.value, one.low, one.high, unit)}")
+        said.append(f"{line.words.half} {with_interval(one.value, one.low, one.high, unit)}")
     said += [f"{floor_label(name)} {number(value.value, unit)}" for name, value in line.floors.items() if value.ok]
-    return f"{label}: {'; '.join(said)}"
+    return "; ".join(said)
 
 
 def _grid(scale: svg.Scale, height: float) -> Markup:
@@ -178,36 +202,42 @@ _FROM_NAIVE_TO_HUMAN = svg.Scale(-0.5, 1.5)
 
 def recovered(lines: Sequence[tuple[str, str, Line]], names: Sequence[str]) -> Figure | None:
     """How far from the naive floor (0) to a second human sample (1) each model comes, on each axis by itself."""
-    scale, rows = _FROM_NAIVE_TO_HUMAN, []
+    scale, rows, withheld = _FROM_NAIVE_TO_HUMAN, [], []
     for label, note, line in lines:
         values = [line.get(model, "recovered") for model in range(len(names))]
         if not any(value.ok for value in values):
+            withheld += [note] if any(value.status == "not_resolved" for value in values) else []
             continue
         height = _LANE * len(names) + 6
         drawn = [
             svg.element("line", x1=scale.at(x), x2=scale.at(x), y1=0.0, y2=height, class_=css)
             for x, css in ((0.0, "naive"), (1.0, "reference"))
         ]
-        said = []
+        said, shown = [], []
         for model, (name, value) in enumerate(zip(names, values, strict=True)):
             y = 3 + _LANE * (model + 0.5)
             drawn.append(svg.line(scale, scale.low, scale.high, y, "lane"))
             drawn += draw_value(scale, value, y, SHAPES[model % len(SHAPES)], model)
             text = percent(value.value) if value.ok else value.status.replace("_", " ")
             said.append(f"{name} {text}")
-        rows.append(FigureRow(label, svg.strip(height, f"{label}, recovered: {'; '.join(said)}", *drawn), note))
+            shown.append((percent(value.value), interval(value.low, value.high, "percent")) if value.ok else (text, ""))
+        strip = svg.strip(height, f"{label}, {note}: recovered", *drawn, description="; ".join(said))
+        rows.append(FigureRow(label, strip, note, shown))
     if not rows:
         return None
+    words = lines[0][2].words
     ticks = [
         svg.label(scale, 0.0, 12, "naive"),
         svg.label(scale, 0.5, 12, "half way"),
-        svg.label(scale, 1.0, 12, "people"),
+        svg.label(scale, 1.0, 12, words.short),
     ]
+    apart = f" Withheld, floor and {words.people} too close at this n: {'; '.join(withheld)}." if withheld else ""
     return Figure(
-        "From naive to human, axis by axis",
-        "0 is the naive floor of the axis, 1 a second human sample of the same size. Whiskers: 95% interval. Arrows lie "
-        "beyond the figure. The axes are not to be added up.",
+        f"From naive to {'human' if words.people == 'people' else words.people}, axis by axis",
+        f"0% is the naive floor of the axis, 100% {words.sample} of the same size. Whiskers: 95% intervals. Arrows lie "
+        f"beyond the figure. The axes are not to be added up.{apart}",
         rows,
         svg.strip(16, "", *ticks, css="strip axis", hidden=True),
-        legend(names, ())[1:],
+        legend(names),
+        "flush",
     )

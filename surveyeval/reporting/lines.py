@@ -13,6 +13,7 @@ from typing import Any
 
 from surveyeval.reporting.quantities import Quantity, quantity
 from surveyeval.reporting.view import RunView
+from surveyeval.reporting.words import HUMAN, Words
 
 __all__ = ["Line", "Lines", "Value"]
 
@@ -53,6 +54,8 @@ class Line:
         The floor that `recovered` uses.
     models : sequence of mapping of quantity to Value
         In the order of the runs.
+    words : Words
+        What the reference is called.
     """
 
     axis: str
@@ -72,6 +75,7 @@ class Line:
     reference: Value | None
     floors: Mapping[str, Value]
     models: Sequence[Mapping[str, Value]] = field(default=())
+    words: Words = HUMAN
 
     @property
     def individual(self) -> bool:
@@ -93,6 +97,11 @@ class Line:
         return any("grey" in value.flags for value in values)
 
     @property
+    def by_construction(self) -> bool:
+        """Whether people are at about 1 because the value is a ratio to their own: no interval belongs there."""
+        return self.quantity.relative and not self.item and self.reference is not None and self.reference.ok
+
+    @property
     def skipped(self) -> bool:
         """Whether the cell is too small to show, or does not apply."""
         return not any(self.matched(i).ok for i in range(len(self.models)))
@@ -110,7 +119,7 @@ class Lines:
         Comparable runs; references and floors are taken from the first that has them.
     """
 
-    def __init__(self, runs: Sequence[RunView]) -> None:
+    def __init__(self, runs: Sequence[RunView], words: Words = HUMAN) -> None:
         found: dict[tuple[str, ...], dict[str, Any]] = {}
         for position, run in enumerate(runs):
             for record in run.estimates.to_dict("records"):
@@ -129,7 +138,7 @@ class Lines:
                     entry["floors"].setdefault(_text(row["model"]).removeprefix("baseline:"), value)
                 else:
                     entry["models"][position][row["quantity"]] = value
-        self.lines = [_line(key, entry) for key, entry in found.items()]
+        self.lines = [_line(key, entry, words) for key, entry in found.items()]
 
     def of(self, axis: str, **conditions: bool | str) -> list[Line]:
         """Lines of an axis; a condition is a text to equal, or whether a field is filled.
@@ -168,7 +177,7 @@ def _inapplicable(line: Line) -> bool:
     return bool(line.models) and all(value.status == "not_applicable" for value in values)
 
 
-def _line(key: tuple[str, ...], entry: Mapping[str, Any]) -> Line:
+def _line(key: tuple[str, ...], entry: Mapping[str, Any], words: Words) -> Line:
     named = dict(zip(_KEY, key, strict=True))
     row = entry["row"]
     return Line(
@@ -176,10 +185,11 @@ def _line(key: tuple[str, ...], entry: Mapping[str, Any]) -> Line:
         headline=entry["headline"],
         direction=_text(row["direction"]),
         floor=_text(row["floor_name"]).removeprefix("baseline:"),
-        quantity=quantity(named["metric"], named["name"]),
+        quantity=quantity(named["metric"], named["name"], words),
         reference=entry["reference"],
         floors=entry["floors"],
         models=entry["models"],
+        words=words,
     )
 
 

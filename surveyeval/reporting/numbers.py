@@ -9,6 +9,7 @@ __all__ = [
     "MISSING",
     "coefficient",
     "count",
+    "difference",
     "enumerate_words",
     "interval",
     "number",
@@ -39,6 +40,12 @@ def signed(value: float | None, unit: str = "plain") -> str:
     """A difference, with its sign."""
     text = number(value, unit)
     return f"+{text}" if value is not None and math.isfinite(value) and value > 0 and text[0].isdigit() else text
+
+
+def difference(value: float | None, unit: str = "plain") -> str:
+    """A difference, with its sign; of shares in percentage points."""
+    text = signed(value, unit)
+    return f"{text.removesuffix('%')} pp" if text.endswith("%") else text
 
 
 def percent(value: float | None, decimals: int = 0) -> str:

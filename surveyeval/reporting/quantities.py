@@ -5,19 +5,26 @@ Metrics that are not listed here (plugins) are shown under their own name, with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-__all__ = ["AXES", "FLOORS", "Axis", "Quantity", "axis", "floor_label", "quantity"]
+from surveyeval.reporting.words import HUMAN, Words
+
+__all__ = ["AXES", "FLOORS", "Axis", "Quantity", "axis", "floor_label", "quantity", "section_key"]
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """Label, unit (``distance``, ``share``, ``ratio``, ``slope``, ``count``, ``bits``, ``plain``) and reading help."""
+    """Label, unit (``distance``, ``share``, ``ratio``, ``slope``, ``count``, ``bits``, ``plain``) and reading help.
+
+    ``relative`` values are ratios to people's own value, so that people are at about 1 by construction.
+    """
 
     label: str
     unit: str
     help: str
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,16 +69,16 @@ _QUANTITIES = {
     "wasserstein_pooled": Quantity("Wasserstein distance, arms pooled", "distance", "errors in opposite directions cancel"),
     "group_js_distance": Quantity("Jensen-Shannon distance within groups", "distance", "mean over items, arms pooled"),
     "unique_patterns": Quantity("Distinct answer patterns", "count", "different combinations of the pattern items within a half"),
-    "unique_patterns_ratio": Quantity("Distinct patterns over people's", "ratio", "1 as many as people"),
+    "unique_patterns_ratio": Quantity("Distinct patterns over people's", "ratio", "1 as many as people", relative=True),
     "structure_ratio": Quantity("Structure ratio", "ratio", "distinct patterns over those left after shuffling answers between rows"),
     "coverage": Quantity("Coverage", "share", "people whose answer pattern occurs in the other half"),
     "novelty": Quantity("Novelty", "share", "rows whose answer pattern no person of the other half has"),
     "simpson": Quantity("Simpson diversity", "share", "probability that two rows have different patterns"),
     "pilot_copies": Quantity("Copies of pilot rows", "share", "rows that repeat a pilot person on all pattern items and the action"),
-    "sd_ratio": Quantity("Standard deviation over people's", "ratio", "1 as spread out as people, 0 all the same"),
-    "gini_simpson_ratio": Quantity("Disagreement over people's", "ratio", "the same for items without order"),
+    "sd_ratio": Quantity("Standard deviation over people's", "ratio", "1 as spread out as people, 0 all the same", relative=True),
+    "gini_simpson_ratio": Quantity("Disagreement over people's", "ratio", "the same for items without order", relative=True),
     "low_spread_share": Quantity("Items too narrow", "share", "ordered items with less than 0.9 of people's standard deviation"),
-    "stereotyping": Quantity("Differences between groups over people's", "ratio", "above 1 exaggerates group differences"),
+    "stereotyping": Quantity("Differences between groups over people's", "ratio", "above 1 exaggerates group differences", relative=True),
     "between_group_sd": Quantity("Difference between groups", "plain", "standard deviation of group means, freed of sampling noise"),
     "group_determinism": Quantity("Variance explained by the group", "share", "freed of sampling noise"),
     "gap": Quantity("Belief-action gap", "share", "rows whose action contradicts their beliefs; the target is people's own gap"),
@@ -95,15 +102,21 @@ def axis(key: str) -> Axis:
     return _BY_KEY.get(key) or Axis(key, _plain(key), "")
 
 
+def section_key(key: str) -> str:
+    """The name of an axis as the target of a link; those of plugins can't take that of another section."""
+    return key if key in _BY_KEY else f"axis-{re.sub(r'[^a-z0-9]+', '-', key.lower()).strip('-')}"
+
+
 def floor_label(name: str) -> str:
     """A floor in plain words."""
     return FLOORS.get(name, _plain(name).lower())
 
 
-def quantity(metric: str, name: str) -> Quantity:
-    """How to print one value of a metric."""
+def quantity(metric: str, name: str, words: Words = HUMAN) -> Quantity:
+    """How to print one value of a metric, with the reference called by its name."""
     if name in _QUANTITIES:
-        return _QUANTITIES[name]
+        found = _QUANTITIES[name]
+        return replace(found, label=words.own(found.label), help=words.own(found.help))
     known = _QUANTITIES.get(metric)
     unit, summary = (known.unit, known.help) if known else _spec(metric)
     own = name in ("", metric)

@@ -6,36 +6,42 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from surveyeval.reporting import distributions, text
+from surveyeval.reporting import distributions, record, text
+from surveyeval.reporting.adapters import adapters_section
 from surveyeval.reporting.axes import axis_section, by_arm_section, glance
-from surveyeval.reporting.blocks import Banner, Cell, Fact, Row, Saying, Section, Table
+from surveyeval.reporting.blocks import Banner, Cell, Fact, Panels, Row, Saying, Section, Table
+from surveyeval.reporting.comparison import compared
 from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.figures import legend
 from surveyeval.reporting.headlines import principal
 from surveyeval.reporting.lines import Line
-from surveyeval.reporting.numbers import MISSING, count, enumerate_words, number, percent, with_interval
+from surveyeval.reporting.numbers import MISSING, count, enumerate_words, percent, with_interval
 from surveyeval.reporting.verdicts import direction, verdict, yardstick
 
 __all__ = ["banners", "facts", "finding", "sections"]
 
 
-_HOW_TO_READ = (
-    "Simulated: answers simulated for one half of the people, against the people of the other half; mean over random halves.",
-    "People, other half: real people of one half against those of the other, at the same size. It is a yardstick, not perfection.",
-    "Naive floor: stand-ins that know everything but what the axis measures, made from the pilot and redrawn in every half.",
-    "Recovered: how far from the floor (0%) to people (100%). Withheld where the two are too close at this n.",
-    "Gain over cell: how much closer to people than the demographic cell of the pilot; positive is closer. Beyond people: how much "
-    "further from people than a second human sample; positive is further. Pale where the interval holds 0.",
-)
+def _how_to_read(context: Context) -> list[Fact]:
+    words = context.words
+    texts = (
+        ("Simulated", f"Answers simulated for one half of the test {words.short}, against the {words.people} of the other half; mean over random halves ({context.half_size}). With a 95% interval."),
+        (words.half[:1].upper() + words.half[1:], f"Real {words.people} of one half against those of the other, at the same size. It is a yardstick, not perfection." if not context.synthetic else "Rows of one half against those of the other, at the same size. It is a yardstick, not perfection."),
+        ("Naive floor", "Stand-ins that know everything but what the axis measures, made from the pilot and redrawn in every half."),
+        ("Recovered", f"How far from the floor (0%) to {words.people} (100%). Withheld where the two are too close at this n."),
+        (f"Beyond {words.people}", f"How much further from {words.people} than {words.sample}; positive is further."),
+        ("Gain over cell", f"How much closer to {words.people} than the demographic cell of the pilot; positive is closer."),
+        ("Differences", "Of distances from the other half, not of the values printed; shares in percentage points (pp). Pale where the interval holds 0."),
+    )  # fmt: skip
+    return [Fact(name, said) for name, said in texts]
 
 
 def finding(context: Context) -> tuple[list[str], list[Saying]]:
     """The card in plain words: what was done, and what each axis says."""
     task = context.task
-    whom = "synthetic rows" if context.synthetic else "people"
+    asked = len(task.get("wording", {}))
     lead = [
-        f"{enumerate_words(context.names)} answered the {len(task.get('wording', {}))} questions of “{task['title']}” in "
-        f"place of {count(context.n)} {whom}, knowing each one’s profile{_hidden(context)}.",
+        f"{enumerate_words(context.names)} answered the {asked} question{'s' if asked != 1 else ''} of “{task['title']}” in "
+        f"place of {count(context.n)} {context.words.people}, knowing each one’s profile{_hidden(context)}.",
         text.generated(context),
     ]
     sayings = []
@@ -56,7 +62,9 @@ def finding(context: Context) -> tuple[list[str], list[Saying]]:
 def _saying(context: Context, title: str, line: Line) -> Saying:
     where = context.where(line)
     subject = f"{line.quantity.label}{f', {where}' if where else ''}: {line.quantity.help or direction(line)}"
-    models = [(model, name, *verdict(line, model)) for model, name in enumerate(context.names)]
+    models = [
+        (model, name, *verdict(line, model, context.baselines[model])) for model, name in enumerate(context.names)
+    ]
     return Saying(title, subject, yardstick(line), models)
 
 
@@ -74,14 +82,19 @@ def banners(context: Context) -> list[Banner]:
                 "Synthetic reference: the rows that stand for people were made by a script. This is a check of the pipeline; it ranks "
                 "nobody and says nothing about people.",
                 "stop",
+                "Synthetic",
             )
         )
     elif not context.task.get("comparable", True):
-        found.append(Banner("The task declares its results not comparable with others.", "stop"))
+        found.append(Banner("The task declares its results not comparable with others.", "stop", "Not comparable"))
     limited = context.manifest.get("limited")
     if limited:
         found.append(
-            Banner(f"Limited run: only the first {count(limited)} test people were simulated. Not for quoting.")
+            Banner(
+                f"Limited run: only the first {count(limited)} test {context.words.short} were simulated. Not for quoting.",
+                "stamp",
+                "Limited",
+            )
         )
     for name, run in zip(context.names, context.runs, strict=True):
         found += [Banner(f"{name}: {sentence}") for sentence in run.manifest["model"].get("banners", [])]
@@ -92,11 +105,20 @@ def banners(context: Context) -> list[Banner]:
 def facts(context: Context) -> list[Fact]:
     """The line under the title."""
     task, split = context.task, context.manifest["split"]
-    people = "synthetic rows" if context.synthetic else "people"
+    people = context.words.people
+    interview: Any = task.get("interview") or {}
+    options = f"{interview.get('options', 'letters')}, {interview.get('order', 'fixed')} order"
+    limited = f", the first {count(context.n)} only" if context.manifest.get("limited") else ""
     return [
         Fact("Task", f"{task['name']} {task['version']}"),
-        Fact("Test", f"{count(context.n)} {people}, effective {count(round(context.sizes['n_eff']))}"),
-        Fact("Pilot", f"{count(split['pilot'])} {people}, apart"),
+        Fact("Reference", "synthetic, not people" if context.synthetic else "people", "#provenance"),
+        Fact(
+            f"Test {context.words.short}",
+            f"{count(context.n)} (effective {count(round(context.sizes['n_eff']))}){limited}",
+        ),
+        Fact("In each half", f"{count(context.half)} {people}"),
+        Fact(f"Pilot {context.words.short}", f"{count(split['pilot'])}, apart from the test"),
+        Fact("Answers", f"{text.elicited(context)}; {options}", "#prompt"),
         Fact("Licence of the data", str(task.get("licence") or "not stated")),
         Fact("Made", str(context.manifest.get("created", ""))[:10]),
     ]
@@ -105,7 +127,9 @@ def facts(context: Context) -> list[Fact]:
 def sections(context: Context) -> Iterator[Section]:
     """Everything below the finding."""
     figure, table = glance(context)
-    yield Section("glance", "At a glance", figures=[figure] if figure else [], tables=[table], points=_HOW_TO_READ)
+    yield Section(
+        "glance", "At a glance", figures=[figure] if figure else [], tables=[table], facts=_how_to_read(context)
+    )
     for one in context.axes:
         section = _with_descriptions(context, axis_section(context, one))
         yield replace(section, tables=sorted(section.tables, key=lambda table: table.folded))
@@ -114,28 +138,36 @@ def sections(context: Context) -> Iterator[Section]:
             if arms is not None:
                 yield arms
     yield _distributions(context)
-    yield _validity(context)
+    yield record.validity(context)
     yield Section(
         "undecided",
-        f"Undecided with {count(context.n)} people",
-        "What this many people cannot tell, whatever the model.",
-        points=text.undecided(context) or ["Nothing on this card is marked as undecided."],
+        f"Undecided with {count(context.n)} {context.words.people}",
+        f"At this n ({context.half_size}) the following could not be decided.",
+        facts=(unknown := text.undecided(context)),
+        points=[] if unknown else ["Nothing on this card is marked as undecided."],
     )
-    yield Section("limits", "What the numbers cannot tell", points=text.limits(context))
-    yield _provenance(context)
-    yield _prompt(context)
-    yield _reproduce(context)
+    yield Section("limits", "What the numbers cannot tell", facts=text.limits(context), tables=[compared(context)])
+    tuned = adapters_section(context)
+    if tuned is not None:
+        yield tuned
+    yield record.provenance(context)
+    yield record.prompt(context)
+    yield record.reproduce(context)
 
 
 def _with_descriptions(context: Context, section: Section) -> Section:
     """Axis sections with the descriptive tables that belong to them."""
-    if section.key == "subgroups" and context.tables[0]["groups"]:
-        return replace(section, tables=[*section.tables, _group_sizes(context)])
     if section.key == "coherence" and context.tables[0]["coherence"]:
         return replace(section, tables=[*section.tables, *_coherence(context)])
     if section.key == "coefficients" and context.tables[0]["coefficients"]:
-        drawn = distributions.coefficient_figures(context.tables, context.names)
-        tables = distributions.coefficient_tables(context.tables, context.names)
+        people = context.words.people
+        drawn = distributions.forests(context.tables, context.names, people)
+        tables = distributions.coefficient_tables(context.tables, context.names, people)
+        said = (
+            f"Full test sample, in standard errors of the estimate for {people}, so that terms can be compared; whiskers are 95% "
+            "intervals, numbers are coefficients, arrows lie beyond the figure."
+        )
+        marks = legend(context.names, people=people)
         absent = [
             f"{row['regression']}: {row['reason']}."
             for row in context.tables[0]["coefficients"]
@@ -143,31 +175,11 @@ def _with_descriptions(context: Context, section: Section) -> Section:
         ]
         return replace(
             section,
-            figures=[*section.figures, *drawn],
+            panels=[Panels("Regression by regression", said, drawn, marks)] if drawn else [],
             tables=[*section.tables, *tables],
             points=[*section.points, *absent],
         )
     return section
-
-
-def _group_sizes(context: Context) -> Table:
-    words = {"ok": "shown", "grey": "shown grey", "skipped": "skipped"}
-    rows = [
-        Row(
-            [
-                Cell(f"{plain(row['subgroup'])}: {row['group']}", head=True),
-                Cell(count(row["n"]), css="number"),
-                Cell(count(round(row["n_eff"])), css="number"),
-                Cell(count(round(row["half_n_eff"])), css="number"),
-                Cell(words[row["status"]], css="" if row["status"] == "ok" else "chip"),
-            ],
-            "grey" if row["status"] != "ok" else "",
-        )
-        for row in context.tables[0]["groups"]
-    ]
-    notes = ["A cell needs 30 effective people in a half for a full line and 15 to be shown at all."]
-    columns = ["Group", "People", "Effective", "In a half", "Treatment"]
-    return Table("Sizes of the groups", columns, rows, frozenset({1, 2, 3}), notes, folded=True)
 
 
 def _coherence(context: Context) -> list[Table]:
@@ -180,17 +192,18 @@ def _coherence(context: Context) -> list[Table]:
         span = 1 + len(context.names)
         label = Cell(rule, context.arms.get(arm, arm) if arm else "", head=True, rows=span)
         people = _outcome(context.tables[0], rule, arm, "people")
-        rows = [Row([label, Cell("people"), *_counts(people)], "first")]
+        rows = [Row([label, Cell(context.words.people), *_counts(people)], "first")]
         for model, name in enumerate(context.names):
             own = _outcome(context.tables[model], rule, arm, "simulation")
             rows.append(Row([None, Cell(name, css="model", model=model), *_counts(own)]))
         (by_arm if arm else overall).extend(rows)
-    note = (
-        "Full test sample. The gap is the share that contradicts among those the rule decides; its target is the people's own gap, "
+    note = context.words.own(
+        "Full test sample. The gap is the share that contradicts among those the rule decides; its target is people's own gap, "
         "not zero. Counts are rows, gaps are weighted."
     )
     numeric = frozenset(range(2, 7))
-    tables = [Table("Beliefs and actions, people and simulation", columns, overall, numeric, [note])]
+    caption = f"Beliefs and actions, {context.words.people} and simulation"
+    tables = [Table(caption, columns, overall, numeric, [note])]
     if by_arm:
         tables.append(Table("Beliefs and actions by arm", columns, by_arm, numeric, folded=True))
     return tables
@@ -215,125 +228,14 @@ def _counts(row: dict[str, Any]) -> list[Cell]:
 
 
 def _distributions(context: Context) -> Section:
-    paragraph = (
-        "Bars are people with 95% Wilson intervals, marks are models, on the full test sample with arms pooled. Shares are of "
-        "those who answered."
-    )
-    tables = [distributions.shares_table(context.tables, context.names)]
-    if len(context.arms) > 1:
-        tables += distributions.by_arm(context.tables, context.names, context.arms)
-    drawn = distributions.shares(context.tables, context.names)
-    marks = legend(context.names, (), "")[1:]
-    return Section(
-        "distributions", "Answers, item by item", "", [paragraph], drawn, tables, small_multiples=True, legend=marks
-    )
-
-
-def _validity(context: Context) -> Section:
-    """Invalid answers and how much probability falls on the options at all."""
-    rows, masses = [], []
-    for model, name in enumerate(context.names):
-        states = [
-            row for row in context.tables[model]["states"] if row["side"] == "simulation" and row["state"] != "answered"
-        ]
-        worst = ", ".join(f"{row['item']} {plain(row['state'])} {count(row['count'])}" for row in states) or "none"
-        cells = [
-            Cell(name, head=True, css="model", model=model),
-            Cell(text.invalid_share(context, model), css="number strong"),
-            Cell(worst),
-        ]
-        rows.append(Row(cells))
-        for row in context.tables[model]["mass"]:
-            values = [Cell(percent(row[key], 1), css="number") for key in ("mean", "p05", "min")]
-            masses.append(Row([Cell(name, head=True, css="model", model=model), Cell(row["item"]), *values]))
-    tables = [Table("Answers that could not be used", ["Model", "Invalid", "By item and state"], rows, frozenset({1}))]
-    if masses:
-        note = "Probability that the model gave to all options together, before renormalising. A low mass means it wanted to say something else."
-        columns = ["Model", "Item", "Mean", "5th percentile", "Least"]
-        tables.append(Table("Option mass", columns, masses, frozenset({2, 3, 4}), [note]))
-    people = [row for row in context.tables[0]["states"] if row["side"] == "people" and row["state"] != "answered"]
-    said = ", ".join(f"{row['item']} {plain(row['state'])} {count(row['count'])}" for row in people)
-    points = [f"People without an answer: {said}."] if said else ["All test people answered every item."]
-    return Section("validity", "Invalid answers and option mass", tables=tables, points=points)
-
-
-def _provenance(context: Context) -> Section:
-    task: Any = context.task
-    known = [
-        Fact("Title", task["title"]),
-        Fact("Description", task.get("description") or ""),
-        Fact("Provenance", "people" if not context.synthetic else "synthetic: made by a script, not people"),
-        Fact("Citation", task.get("citation") or ""),
-        Fact("Address", task.get("url") or "", link=_safe_link(task.get("url"))),
-        Fact("Licence", task.get("licence") or "not stated"),
-        Fact("Public since", task.get("published") or "not stated"),
-        Fact("Field dates", task.get("field_dates") or "not stated"),
-        Fact("Population", task.get("population") or "not stated"),
-        Fact("Mode", task.get("mode") or "not stated"),
-        Fact("Selection", task.get("selection") or "not stated"),
-        Fact("Weights", "used" if task.get("weighted") else "none in the source"),
-        Fact("Profile set", task.get("profile_set") or ""),
-        Fact("Profile", enumerate_words(plain(name) for name in task.get("profile", [])) or "none"),
-        Fact("Hidden from the model", enumerate_words(context.manifest["options"].get("hidden") or []) or "nothing"),
-        Fact("Rows in the source", count(context.manifest["data"].get("n"))),
-    ]
-    rows = [Row([Cell(item, head=True), Cell(kind)]) for item, kind in task.get("wording", {}).items()]
-    table = Table("Wording of the items", ["Item", "Wording"], rows)
-    return Section("provenance", "Provenance and wording", facts=[one for one in known if one.text], tables=[table])
-
-
-def _safe_link(url: Any) -> str:
-    """The address if it is one that a browser may open; a task file is data and could say ``javascript:``."""
-    return url if isinstance(url, str) and url.startswith(("https://", "http://")) else ""
-
-
-def _prompt(context: Context) -> Section:
-    found = []
-    for name, run in zip(context.names, context.runs, strict=True):
-        for turn in run.manifest.get("prompt_example", []):
-            found.append((f"{name} · {turn.get('role', '')}", str(turn.get("content", ""))))
+    people = context.words.people
     said = (
-        "One interview with a composed profile, never a real person's, as the model reads it."
-        if found
-        else "No model on this card reads a prompt."
+        f"Bars and numbers are {people}, with 95% Wilson intervals; marks are models. Full test sample, arms pooled; shares of those "
+        "who answered."
     )
-    return Section("prompt", "Prompt", "", [said], code=found)
-
-
-def _reproduce(context: Context) -> Section:
-    manifest: Any = context.manifest
-    versions = {**manifest.get("environment", {})}
-    known = [
-        Fact("surveyeval", str(manifest.get("surveyeval", ""))),
-        Fact("Seed", str(manifest["options"].get("seed", ""))),
-        Fact("Draws", str(manifest["options"].get("draws", ""))),
-        Fact("Task file, sha256", str(context.task.get("hash") or ""), mono=True),
-        Fact("Data, sha256", str(manifest["data"]["sha256"]), mono=True),
-        Fact("Split", str(manifest["split"]["hash"]), mono=True),
-        Fact("Versions", ", ".join(f"{name} {value}" for name, value in versions.items())),
-    ]
-    rows = []
-    for model, (name, run) in enumerate(zip(context.names, context.runs, strict=True)):
-        own: Any = run.manifest
-        fingerprint = own["model"]["fingerprint"]
-        details = ", ".join(f"{key} {value}" for key, value in fingerprint.get("details", {}).items())
-        rows.append(
-            Row(
-                [
-                    Cell(name, head=True, css="model", model=model),
-                    Cell(str(own["model"]["string"]), css="mono"),
-                    Cell(f"{fingerprint['kind']} {str(fingerprint['value'])[:16]}", details, "mono"),
-                    Cell(str(own["id"])[:16], css="mono"),
-                    Cell(number(own.get("seconds"), "count"), css="number"),
-                ]
-            )
-        )
-    table = Table("Models", ["Name", "Model string", "Fingerprint", "Run", "Seconds"], rows, frozenset({4}))
-    commands = list(dict.fromkeys(str(run.manifest.get("command", "")) for run in context.runs))
-    return Section(
-        "reproduce",
-        "How to reproduce",
-        facts=[one for one in known if one.text],
-        tables=[table],
-        code=[("Command", "\n".join(commands))],
-    )
+    tables = [distributions.shares_table(context.tables, context.names, people)]
+    if len(context.arms) > 1:
+        tables += distributions.by_arm(context.tables, context.names, context.arms, people)
+    drawn = distributions.shares(context.tables, context.names, people)
+    panels = Panels("Shares of answers", said, drawn, legend(context.names))
+    return Section("distributions", "Answers, item by item", tables=tables, panels=[panels])

@@ -78,8 +78,10 @@ def nice_ticks(low: float, high: float, target: int = 5) -> list[float]:
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
-def strip(height: float, title: str, *children: Markup, css: str = "strip", hidden: bool = False) -> Markup:
-    """A full-width drawing with an accessible name."""
+def strip(
+    height: float, title: str, *children: Markup, description: str = "", css: str = "strip", hidden: bool = False
+) -> Markup:
+    """A full-width drawing with an accessible name and, in words, what it shows."""
     attributes: dict[str, object] = {
         "class_": css,
         "width": "100%",
@@ -88,7 +90,8 @@ def strip(height: float, title: str, *children: Markup, css: str = "strip", hidd
     }
     if hidden:
         return element("svg", *children, aria_hidden="true", focusable="false", **attributes)
-    return element("svg", element("title", title), *children, role="img", **attributes)
+    said = [element("title", title), *([element("desc", description)] if description else [])]
+    return element("svg", *said, *children, role="img", **attributes)
 
 
 def line(scale: Scale, low: float, high: float, y: float, css: str) -> Markup:
@@ -113,6 +116,7 @@ _SHAPES = {
     "triangle": "M0-5.6L5.4 4.2H-5.4z",
     "diamond": "M0-6L6 0L0 6L-6 0z",
     "wedge": "M0 5.6L5.4-4.2H-5.4z",
+    "star": "M0-6.6L1.9-1.9L6.6 0L1.9 1.9L0 6.6L-1.9 1.9L-6.6 0L-1.9-1.9z",
     "hexagon": "M-5.4 0L-2.7-4.7H2.7L5.4 0L2.7 4.7H-2.7z",
     "cross": "M-4-4L4 4M-4 4L4-4",
     "plus": "M0-5V5M-5 0H5",

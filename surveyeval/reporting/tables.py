@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from surveyeval.reporting.blocks import Cell, Row, Table
 from surveyeval.reporting.context import Context
 from surveyeval.reporting.lines import Line, Value
-from surveyeval.reporting.numbers import MISSING, count, interval, number, percent, signed
+from surveyeval.reporting.numbers import MISSING, count, difference, interval, number, percent
 from surveyeval.reporting.quantities import floor_label
 from surveyeval.reporting.verdicts import direction, shown
 
-__all__ = ["estimates_table", "half_size", "individual_table", "named", "skipped_cells"]
+__all__ = ["estimates_table", "half_size", "in_words", "individual_table", "named", "skipped_cells"]
 
 
 def estimates_table(
@@ -24,8 +24,8 @@ def estimates_table(
     folded: bool = False,
 ) -> Table:
     """Lines as a table: each model, the other half of the people, the floor, and what follows from them."""
-    columns = ["Measure", "Model", "Simulated", "People, other half"]
-    columns += [*(["Beyond people"] if excess else []), "Naive floor", "Recovered", "Gain over cell"]
+    columns = ["Measure", "Model", "Simulated", _capital(context.words.half)]
+    columns += [*([f"Beyond {context.words.people}"] if excess else []), "Naive floor", "Recovered", "Gain over cell"]
     rows: list[Row] = []
     notes: list[str] = []
     for line in lines:
@@ -46,13 +46,18 @@ def estimates_table(
             ]
             rows.append(Row(cells, " ".join(css for css, wanted in (("grey", line.grey), ("first", first)) if wanted)))
     notes = [*_statuses(rows), *dict.fromkeys(notes)]
-    return Table(caption, columns, rows, frozenset(range(2, len(columns))), notes, folded=folded, stacked=True)
+    caption = f"{caption} ({context.half_size})"
+    return Table(caption, columns, rows, frozenset(range(2, len(columns))), notes, folded=folded, phone="stack")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 #: What a status in a cell means; said once below the table.
 _STATUSES = {
-    "not resolved": "Not resolved: people and the naive floor, or people and zero, are too close at this n.",
-    "too small": "Too small: fewer than 30 effective people in a half.",
+    "not resolved": "Not resolved: the other half and the naive floor, or the other half and zero, are too close at this n.",
+    "too small": "Too small: fewer than 30 effective respondents in a half, so nothing but the value is shown, in grey.",
 }
 
 
@@ -83,6 +88,7 @@ def _loss_unit(line: Line) -> str:
 
 def _people(line: Line, span: int) -> Cell:
     text, sub = shown(line.reference, line.quantity.unit)
+    sub = "by construction" if line.by_construction else sub
     usable = line.reference is not None and line.reference.ok
     return Cell(text, sub if usable else "", "number yard" if usable else "number muted yard", rows=span)
 
@@ -122,13 +128,13 @@ def _difference(value: Value, unit: str) -> Cell:
         return Cell(MISSING, "", "number muted")
     bounds = interval(value.low, value.high, unit)
     decided = bool(bounds) and ((value.low or 0) > 0 or (value.high or 0) < 0)
-    return Cell(signed(value.value, unit), bounds, "number" if decided else "number muted")
+    return Cell(difference(value.value, unit), bounds.removesuffix("%"), "number" if decided else "number muted")
 
 
 def individual_table(context: Context, caption: str, lines: Sequence[Line], *, folded: bool = False) -> Table:
     """Individual metrics: full size, the same people, baselines below the models."""
     floors = list(dict.fromkeys(name for line in lines for name in line.floors))
-    columns = ["Measure", "Model", "Simulated", "People", "Gain over marginal", "Gain over cell"]
+    columns = ["Measure", "Model", "Simulated", _capital(context.words.people), "Gain over marginal", "Gain over cell"]
     rows: list[Row] = []
     notes: list[str] = []
     for line in lines:
@@ -157,13 +163,19 @@ def individual_table(context: Context, caption: str, lines: Sequence[Line], *, f
                     Cell("", css="blank"),
                 ]
                 rows.append(Row(cells))
-    return Table(caption, columns, rows, frozenset(range(2, 6)), notes, folded=folded, stacked=True)
+    caption = f"{caption} (all {count(context.n)} {context.words.people})"
+    return Table(caption, columns, rows, frozenset(range(2, 6)), notes, folded=folded, phone="stack")
 
 
 def named(context: Context, line: Line) -> tuple[str, str]:
     """A line as it is called in a table, with how to read it."""
-    where = context.where(line)
-    return line.quantity.label, f"{where}, {direction(line)}" if where else direction(line)
+    return line.quantity.label, ", ".join(part for part in (context.where(line), *in_words(line)) if part)
+
+
+def in_words(line: Line) -> list[str]:
+    """Unit and direction of a line."""
+    unit = {"bits": "in bits", "count": "differences as log ratios"}.get(line.quantity.unit, "")
+    return [part for part in (unit, direction(line)) if part]
 
 
 def skipped_cells(context: Context, lines: Iterable[Line]) -> list[str]:
@@ -177,8 +189,8 @@ def skipped_cells(context: Context, lines: Iterable[Line]) -> list[str]:
 
 
 def half_size(line: Line) -> str:
-    """Effective people in a half of the cell."""
+    """Effective people in a half of the cell, on its smaller side."""
     size = line.reference.n_eff if line.reference and line.reference.n_eff is not None else None
     if size is None:
         return ""
-    return f"{count(round(size))} effective people in a half"
+    return f"{count(round(size))} effective {line.words.short} in a half"

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from surveyeval.reporting.adapters import adapter_of, arms_said
+from surveyeval.reporting.blocks import Fact
+from surveyeval.reporting.comparison import resampled, what_profiles_add
 from surveyeval.reporting.context import Context, plain
-from surveyeval.reporting.headlines import principals
 from surveyeval.reporting.lines import Line
-from surveyeval.reporting.numbers import count, enumerate_words, number, percent
-from surveyeval.reporting.verdicts import against_cell
+from surveyeval.reporting.numbers import count, enumerate_words, percent
 
-__all__ = ["compared", "generated", "human_source", "limits", "undecided", "wording"]
+__all__ = ["elicited", "generated", "human_source", "invalid_share", "limits", "undecided", "wording"]
 
 _INTERVIEW = {
     "choice": "as probabilities of the options",
     "generate": "as free text, parsed",
     "verbalized": "as stated percentages",
 }
-_WEIGHTS = {True: "used", False: "none in the source: unweighted"}
+_WEIGHTS = {True: "used", False: "none in the source, unweighted"}
 
 
 def generated(context: Context) -> str:
@@ -49,10 +51,19 @@ def human_source(context: Context) -> str:
         ("mode", task.get("mode")),
         ("selection", task.get("selection")),
         ("weights", _WEIGHTS[bool(task.get("weighted"))]),
-        ("test people", f"{count(context.n)} (effective {count(round(context.sizes['n_eff']))})"),
+        (
+            f"test {context.words.short}",
+            f"{count(context.n)} (effective {count(round(context.sizes['n_eff']))}), {context.half_size}",
+        ),
     ]
     said = "; ".join(f"{name}: {str(text).rstrip('.') if text else 'not stated'}" for name, text in known)
-    return f"Source: {str(task.get('citation') or 'not stated').rstrip('.')}. {said[:1].upper()}{said[1:]}."
+    return f"{str(task.get('citation') or 'Not stated').rstrip('.')}. {said[:1].upper()}{said[1:]}."
+
+
+def elicited(context: Context) -> str:
+    """How answers were obtained."""
+    elicitation = str(context.manifest["options"].get("elicitation", "choice"))
+    return _INTERVIEW.get(elicitation, elicitation)
 
 
 def wording(context: Context) -> str:
@@ -63,10 +74,9 @@ def wording(context: Context) -> str:
         by_kind.setdefault(kind, []).append(item)
     listed = "; ".join(f"{kind}: {enumerate_words(items)}" for kind, items in by_kind.items())
     interview = task.get("interview", {})
-    elicitation = context.manifest["options"].get("elicitation", "choice")
     mode = {"sequential": "one after another, each seeing the answers before", "independent": "each on its own"}
     return (
-        f"Item wording. {listed[:1].upper()}{listed[1:]}. Answers were obtained {_INTERVIEW.get(elicitation, elicitation)}, items "
+        f"{listed[:1].upper()}{listed[1:]}. Answers were obtained {elicited(context)}, items "
         f"{mode.get(str(interview.get('mode')), 'in order')}, options as {interview.get('options', 'letters')} in "
         f"{interview.get('order', 'fixed')} order."
     )
@@ -80,103 +90,91 @@ def memorisation(context: Context) -> str:
     for name, run in zip(context.names, context.runs, strict=True):
         cutoff = run.manifest["model"]["fingerprint"].get("details", {}).get("cutoff")
         if not str(run.manifest["model"]["string"]).startswith(("baseline:", "scripted:")):
-            cutoffs.append(f"{name}: {cutoff or 'unknown'}")
+            cutoffs.append(f"{name} {cutoff or 'unknown'}")
     if not cutoffs:
         return f"{since}; no language model is on this card."
-    return f"{since}; model cut-off {enumerate_words(cutoffs)}: memorisation not excluded."
+    return f"{since}; model cut-off: {'; '.join(cutoffs)}. Memorisation is not excluded."
 
 
-def informed(context: Context) -> str:
-    """Who has seen the pilot."""
-    split, users = context.manifest["split"], []
+def informed(context: Context) -> list[str]:
+    """Who has seen the pilot, and which arms are in it."""
+    split, users, more = context.manifest["split"], [], []
     for name, run in zip(context.names, context.runs, strict=True):
         text = str(run.manifest["model"]["string"])
+        adapter = adapter_of(run.manifest)
         if text.startswith("baseline:"):
             users.append(f"{name} (a baseline fitted on it)")
+        elif adapter is not None:
+            size = f" trained on {count(adapter.pilot)} {context.words.people}" if adapter.pilot is not None else ""
+            users.append(f"{name} (an adapter{size}; see Fine-tuning)")
+            arms = arms_said(context, adapter)
+            more += [f"{name}. {arms} Results by arm say which arms it had not seen."] if arms else []
         elif text.startswith("lora:"):
             users.append(f"{name} (an adapter; see its banner and fingerprint for the rows it was trained on)")
     shown = f" and {enumerate_words(users)}" if users else ""
-    seen = "All arms are in the pilot: nothing here is a result on an unseen arm." if len(context.arms) > 1 else ""
-    return f"The pilot of {count(split['pilot'])} people informed the naive floors{shown}; none of them is a test person. {seen}".strip()
+    apart = f"none of them is a test {context.words.person}"
+    said = f"The pilot of {count(split['pilot'])} {context.words.people} informed the naive floors{shown}; {apart}."
+    if len(context.arms) > 1 and not more:
+        more.append("All arms are in the pilot: nothing here is a result on an unseen arm.")
+    return [said, *more]
 
 
-def undecided(context: Context) -> list[str]:
-    """What could not be decided at this n: not resolved, undecidable, too small; by name."""
+def undecided(context: Context) -> list[Fact]:
+    """What could not be decided at this n: undecidable, not resolved, not estimable, too small; by name."""
     places: dict[tuple[str, str], dict[str, None]] = {}
     for one in context.axes:
-        for line in context.lines.of(one.key, item=False):
+        for line in context.lines.of(one.key):
             reason = _undecided(line)
-            if reason:
+            if reason and not (line.item and (line.group or line.arm)):
                 where = context.arms.get(line.arm, line.arm) if line.arm else context.where(line) or "overall"
                 places.setdefault((reason, line.quantity.label), {})[where] = None
     # Measures that fail in the same places for the same reason share a line.
     measures: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (reason, label), found in places.items():
         measures.setdefault((reason, tuple(found)), []).append(label)
-    said = [
-        f"{reason}: {enumerate_words(labels)} ({'; '.join(where)})." for (reason, where), labels in measures.items()
-    ]
+    found_by_reason: dict[str, list[str]] = {}
+    for (reason, sites), labels in measures.items():
+        found_by_reason.setdefault(reason, []).append(f"{enumerate_words(labels)} ({'; '.join(sites)}).")
+    drawn = {line.group for line in context.lines.lines if "=" in line.group}
     skipped = [
         f"{plain(str(row['subgroup']))}: {row['group']}"
         for row in context.tables[0].get("groups", [])
-        if row["status"] == "skipped"
+        if row["status"] == "skipped" and f"{row['subgroup']}={row['group']}" not in drawn
     ]
     if skipped:
-        said.append(f"Groups skipped, with fewer than 15 effective people in a half: {'; '.join(skipped)}.")
-    return said
+        found_by_reason.setdefault("Skipped", []).append(f"All measures within groups ({'; '.join(skipped)}).")
+    facts = []
+    for reason, explained in _REASONS.items():
+        if reason in found_by_reason:
+            facts += _facts(reason, [explained, *found_by_reason[reason]])
+    return facts
+
+
+_REASONS = {
+    "Undecidable": "The declared margin is smaller than what this many can show.",
+    "Not resolved": "The other half and the naive floor, or the other half and zero, are too close to tell how much is recovered.",
+    "Not estimable": "Undefined in halves of this size.",
+    "Shown grey": "Fewer than 30 effective respondents in a half: the value only, without recovered and without ranking.",
+    "Skipped": "Fewer than 15 effective respondents in a half.",
+}
 
 
 def _undecided(line: Line) -> str:
+    matched = [line.matched(i) for i in range(len(line.models))]
     statuses = Counter(
-        value.status for i in range(len(line.models)) for value in (line.matched(i), line.get(i, "recovered"))
+        value.status
+        for i, own in enumerate(matched)
+        for value in (own, line.get(i, "recovered"), line.get(i, "excess"))
     )
     if statuses["undecidable"]:
-        return "Undecidable at this n"
+        return "Undecidable"
     if statuses["not_resolved"]:
-        return "Too close to tell how much is recovered"
+        return "Not resolved"
     if statuses["too_small"]:
-        return "Too few people"
+        return "Skipped" if line.skipped else "Shown grey"
+    if line.reference is not None and line.reference.status == "not_estimable":
+        return "Not estimable"  # for a model alone it is the model's doing, not that of n
     return ""
-
-
-def compared(context: Context) -> list[str]:
-    """Each model against the demographic cell of the same pilot, on the headline of each axis."""
-    said = []
-    for model, name in enumerate(context.names):
-        outcome: dict[str, list[str]] = {}
-        for one in context.axes:
-            for line in principals(context, one.key):
-                result = against_cell(line, model)
-                if result:
-                    where = context.where(line)
-                    outcome.setdefault(result, []).append(f"{line.quantity.label}{f' ({where})' if where else ''}")
-        if outcome:
-            words = {"better": "better on", "worse": "worse on", "undecided": "not told apart on"}
-            parts = [f"{words[key]} {'; '.join(dict.fromkeys(outcome[key]))}" for key in words if key in outcome]
-            said.append(f"Compared with the demographic cell of the pilot, {name} is {'. It is '.join(parts)}.")
-        else:
-            said.append(f"{name} could not be compared with the demographic cell of the pilot on any headline.")
-    return said
-
-
-def what_profiles_add(context: Context) -> list[str]:
-    """Bits per person against ignoring who the person is."""
-    line = context.joint
-    if line is None:
-        return ["No model on this card has a joint log-loss. Nothing here shows that profiles matter: answers given to the wrong persons within an arm would pass every other axis."]  # fmt: skip
-    said = []
-    for model, name in enumerate(context.names):
-        gain = line.get(model, "gain_over_floor")
-        if not line.matched(model).ok or not gain.ok or gain.value is None:
-            said.append(f"{name} has no joint log-loss: nothing here shows that profiles matter to it.")
-            continue
-        verb = "saves" if gain.value >= 0 else "costs"
-        unsure = " (not told apart from nothing)" if (gain.low or 0) <= 0 <= (gain.high or 0) else ""
-        said.append(
-            f"Against ignoring who a person is (the pilot's shares within arm), {name} {verb} {number(abs(gain.value), 'bits')} bits "
-            f"per respondent{unsure}. This holds profile and earlier answers together."
-        )
-    return said
 
 
 def conditional(context: Context) -> str:
@@ -187,26 +185,52 @@ def conditional(context: Context) -> str:
         if tried
         else ""
     )
-    return f"Intervals are conditional on this prompt, adapter and pilot{known}."
+    return (
+        f"Intervals are conditional on this prompt, adapter and pilot{known}. What another wording, way of asking, training seed or "
+        "pilot would change is not in them. They are 95% intervals for one number each, without adjustment for how many there are."
+    )
 
 
-def limits(context: Context) -> list[str]:
-    """Everything that the numbers cannot tell."""
-    said = [generated(context)]
+def limits(context: Context) -> list[Fact]:
+    """Everything that the numbers cannot tell, under the heads a reader looks for."""
+    return list(_limits(context))
+
+
+def _limits(context: Context) -> Iterator[Fact]:
     if context.synthetic:
-        said.append("The reference is not human data. Pipeline check; not comparable; not rankable.")
-    said += [human_source(context), wording(context), memorisation(context), informed(context)]
-    said += compared(context)
-    said += what_profiles_add(context)
-    said += [
-        conditional(context),
-        "A reference is a second human sample of the same size, not perfection; passing is not evidence of equality; "
-        "equivalence is claimed for nothing on this card: no equivalence test was run.",
-        "Test people come from the same survey, wave and frame as the pilot: a new question, arm or population was not tested.",
+        yield Fact(
+            "Synthetic reference", "The reference is not human data. Pipeline check; not comparable; not rankable."
+        )
+    yield Fact("Simulated rows", generated(context))
+    yield Fact("Reference rows" if context.synthetic else "People", human_source(context))
+    yield Fact("Wording and interview", wording(context))
+    yield Fact("Memorisation", memorisation(context))
+    yield from _facts("Pilot", informed(context))
+    yield Fact(
+        "Against the pilot",
+        f"Each model is compared with the demographic cell of the pilot below. {resampled(context)}",
+    )
+    yield from _facts("What the profile adds", what_profiles_add(context))
+    yield Fact("Intervals", conditional(context))
+    yield Fact(
+        "Reference",
+        f"A reference is {context.words.sample} of the same size, not perfection; passing is not evidence of equality; equivalence "
+        "is claimed for nothing on this card: no equivalence test was run.",
+    )
+    yield Fact(
+        "Scope",
+        f"Test {context.words.short} come from the same survey, wave and frame as the pilot: a new question, arm or population was "
+        "not tested.",
+    )
+    yield Fact(
+        "",
         "These results hold for this survey. Nothing here supports replacing respondents, estimating effects, or describing a "
         "subgroup that was not tested.",
-    ]
-    return said
+    )
+
+
+def _facts(name: str, said: Sequence[str]) -> list[Fact]:
+    return [Fact(name if position == 0 else "", text) for position, text in enumerate(said)]
 
 
 def invalid_share(context: Context, model: int) -> str:

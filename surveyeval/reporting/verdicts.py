@@ -13,60 +13,93 @@ from surveyeval.reporting.quantities import floor_label
 __all__ = ["against_cell", "direction", "shown", "verdict", "yardstick"]
 
 
-def verdict(line: Line, model: int) -> tuple[str, str]:
-    """Value of a model, and where it stands between the naive floor and a second human sample."""
+def verdict(line: Line, model: int, baseline: str = "") -> tuple[str, str]:
+    """Value of a model, and where it stands between the naive floor and a second human sample.
+
+    Parameters
+    ----------
+    line : Line
+    model : int
+        Position of the model.
+    baseline : str
+        Name of the baseline that the model is; a floor is not judged against itself.
+    """
     matched = line.matched(model)
     if not matched.ok:
         return "no value", matched.reason or matched.status.replace("_", " ")
     value = number(matched.value, line.quantity.unit)
     if line.individual:
-        return f"{value} bits" if line.quantity.unit == "bits" else value, _individual(line, model)
+        return f"{value} bits" if line.quantity.unit == "bits" else value, _individual(line, model, baseline)
     recovered, excess = line.get(model, "recovered"), line.get(model, "excess")
+    if baseline and baseline == line.floor:
+        return value, "the naive floor of this axis, drawn again"
     if recovered.ok and recovered.low is not None and recovered.high is not None:
-        return value, _recovered(recovered)
+        return value, _recovered(line, model, recovered)
     if recovered.status == "too_small":
-        return value, "too few people for more"
+        return value, f"too few {line.words.people} for more"
     if matched.method.startswith("band") and line.reference and line.reference.ok:
-        return value, _band(matched, line.reference)
-    return value, _excess(excess)
+        return value, _band(line, matched, line.reference)
+    return value, _excess(line, model, excess)
 
 
-def _recovered(recovered: Value) -> str:
+def _recovered(line: Line, model: int, recovered: Value) -> str:
     low, high = recovered.low or 0.0, recovered.high or 0.0
-    bounds = f"recovers {percent(recovered.value)} ({percent(low)} to {percent(high)})"
+    bounds = f"recovers {percent(recovered.value)} ({interval(low, high, 'percent')})"
+    words = line.words
     if high < 0:
-        return f"further from people than the naive floor: {bounds}"
+        return f"further from {words.people} than the naive floor{_past(line, model)}: {bounds}"
     if low <= 0:
-        both = " nor from a second human sample" if high >= 1 else ""
-        return f"not told apart from the naive floor{both}: {bounds}"
+        both = f" nor from {words.sample}" if high >= 1 else ""
+        return f"not told apart from the naive floor{both}{_past(line, model)}: {bounds}"
     if high < 1:
-        return f"between the naive floor and people: {bounds}"
-    return f"not told apart from a second human sample: {bounds}"
+        past = _past(line, model)
+        return f"{past.removeprefix(', ')}, but nearer than the naive floor: {bounds}" if past else (
+            f"between the naive floor and {words.people}: {bounds}"
+        )  # fmt: skip
+    return f"not told apart from {words.sample}: {bounds}"
 
 
-def _excess(excess: Value) -> str:
+def _past(line: Line, model: int) -> str:
+    """Whether a value with a target lies beyond people, on the side away from the naive floor.
+
+    `recovered` is a distance and cannot tell: rows that always follow their beliefs are as wrong as rows that never do.
+    """
+    floor, value, excess = line.floors.get(line.floor), line.matched(model), line.get(model, "excess")
+    reference = line.reference.value if line.reference and line.reference.ok else None
+    decided = excess.ok and (excess.low or 0) > 0
+    if line.direction != "target" or not decided or reference is None or floor is None:
+        return ""
+    if floor.value is None or value.value is None:
+        return ""
+    beyond = (value.value - reference) * (reference - floor.value) > 0
+    return f", past {line.words.people} on the other side" if beyond else ""
+
+
+def _excess(line: Line, model: int, excess: Value) -> str:
     if not excess.ok or excess.low is None or excess.high is None:
-        return "not tested against people"
+        return f"not tested against {line.words.people}"
     if excess.low > 0:
-        return "further from people than a second human sample"
+        return f"further from {line.words.people} than {line.words.sample}{_past(line, model)}"
     if excess.high < 0:
-        return "closer to people than a second human sample"
-    return "not told apart from a second human sample"
+        return f"closer to {line.words.people} than {line.words.sample}"
+    return f"not told apart from {line.words.sample}"
 
 
-def _band(matched: Value, reference: Value) -> str:
+def _band(line: Line, matched: Value, reference: Value) -> str:
     if reference.low is None or reference.high is None or matched.value is None:
         return "no band to compare with"
     inside = reference.low <= matched.value <= reference.high
-    return f"{'inside' if inside else 'outside'} the band of human halves"
+    return f"{'inside' if inside else 'outside'} the band of halves of {line.words.people}"
 
 
-def _individual(line: Line, model: int) -> str:
+def _individual(line: Line, model: int, baseline: str) -> str:
     unit = line.quantity.unit
-    clauses = (
-        _gain(line.get(model, "gain_over_floor"), f"the {floor_label(line.floor)}", unit),
-        _gain(line.get(model, "gain_over_cell"), f"the {floor_label('cell')}", unit),
-    )
+    clauses = [
+        f"the {floor_label(name)} itself"
+        if baseline == name
+        else _gain(line.get(model, gain), f"the {floor_label(name)}", unit)
+        for name, gain in ((line.floor, "gain_over_floor"), ("cell", "gain_over_cell"))
+    ]
     return "; ".join(clause for clause in clauses if clause)
 
 
@@ -84,7 +117,8 @@ def yardstick(line: Line) -> str:
     """What people and the naive floor reach on a line."""
     unit, said = line.quantity.unit, []
     if line.reference and line.reference.ok:
-        said.append(f"people, other half {number(line.reference.value, unit)}")
+        why = " by construction" if line.by_construction else ""
+        said.append(f"{line.words.half} {number(line.reference.value, unit)}{why}")
     floor = line.floors.get(line.floor)
     if floor and floor.ok:
         said.append(f"{floor_label(line.floor)} {number(floor.value, unit)}")
@@ -105,8 +139,9 @@ def against_cell(line: Line, model: int) -> str:
 
 def direction(line: Line) -> str:
     """How to read a value."""
-    return {"lower": "lower is closer to people", "higher": "higher is closer to people"}.get(
-        line.direction, "best where people are"
+    people = line.words.people
+    return {"lower": f"lower is closer to {people}", "higher": f"higher is closer to {people}"}.get(
+        line.direction, f"best where {people} are"
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from surveyeval.errors import RunError
+from surveyeval.reporting.escaping import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,7 @@ def _same(words: str, ours: Any, theirs: Any, first: RunView, other: RunView) ->
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = str(printable(str(value)))
     return f"{text[:12]}…" if len(text) > 20 else text
 
 

@@ -104,12 +104,35 @@ def test_banners_stand_before_everything_else(page):
     banners = [
         attributes["class"] for _, attributes in page.elements if (attributes.get("class") or "").startswith("banner")
     ]
-    assert banners == ["banner stop", "banner note", "banner note"]
+    assert banners == ["banner stop", "banner stamp", "banner note"]
     words = page.words
     assert "it ranks nobody" in words
-    assert "only the first 250 test people" in words
+    assert "only the first 250 test rows" in words
     assert "tuned: training rows are unknown" in words
-    assert words.index("ranks nobody") < words.index("At a glance")
+    assert words.index("ranks nobody") < words.index("In short") < words.index("At a glance")
+
+
+def test_a_synthetic_or_limited_card_is_stamped_wherever_it_may_be_cut_out(card, page):
+    html = card.html
+    assert "<title>[Synthetic] [Limited] fabricated" in html
+    for heading in re.findall(r"<h2.*?</h2>", html)[1:]:  # the first is not shown
+        assert ">Synthetic</span>" in heading
+        assert ">Limited</span>" in heading
+    first, *rest = card.markdown.splitlines()
+    assert first == r"# \[Synthetic\] \[Limited\] Disclosure of security measures"
+    quoted = [line for line in rest if line.startswith("> ")]
+    assert quoted[0].startswith("> **Synthetic reference: ")
+    assert quoted[1].startswith("> **Limited run: ")
+    assert card.markdown.index("> **Synthetic") < card.markdown.index("## In short")
+
+
+def test_words_for_people_are_kept_for_people(page):
+    """On a card without human data nothing of the card's own calls the reference people."""
+    told = page.words
+    for words in ("people, other half", "real respondents", "second human sample", "Beyond people", "closer to people"):
+        assert words not in told, words
+    assert "synthetic rows, other half" in told
+    assert "Beyond synthetic rows" in told
 
 
 def test_card_of_people_has_no_synthetic_banner_but_says_what_is_simulated():
@@ -121,7 +144,10 @@ def test_card_of_people_has_no_synthetic_banner_but_says_what_is_simulated():
     assert "ranks nobody" not in words
     assert "They are not respondents" in words
     assert "250 real respondents" in words
-    assert "smollm2: unknown" in words  # the cut-off of the model
+    assert "smollm2 unknown" in words  # the cut-off of the model
+    assert "people, other half" in words
+    assert "Synthetic" not in words
+    assert "Limited" not in words
 
 
 def test_sentences_that_every_card_carries(card):
@@ -132,12 +158,21 @@ def test_sentences_that_every_card_carries(card):
             "effective 250",
             "Verbatim: believed",
             "paraphrased: location",
-            "memorisation not excluded",
-            "The pilot of 232 people informed",
-            "Compared with the demographic cell of the pilot, tuned is better on",
+            "Field dates: not stated; population: adults in the United States; mode: web; selection: complete cases; weights: none",
+            "Answers were obtained as probabilities of the options",
+            "options as letters in fixed order",
+            "The data were public since 2011; model cut-off: smollm2 unknown",
+            "Memorisation is not excluded",
+            "The pilot of 232 synthetic rows informed",
+            "nothing here is a result on an unseen arm",
+            "At this n (125 rows in each half) the following could not be decided",
+            "Compared with the demographic cell of the pilot",
+            "Resampling the pilot itself (hot deck) is not on this card",
             "bits per respondent",
+            "Intervals are conditional on this prompt, adapter and pilot",
+            "without adjustment for how many there are",
             "3 configurations were tried",
-            "passing is not evidence of equality",
+            "not perfection; passing is not evidence of equality; equivalence is claimed for nothing",
             "These results hold for this survey",
             "Pipeline check; not comparable; not rankable",
         ):
@@ -149,7 +184,15 @@ def test_every_status_is_shown_with_its_reason(page):
     assert "not resolved" in words
     assert "too small" in words
     assert "Skipped: age band: 65+ (8 effective respondents in a half, 15 are needed)." in words
-    assert "Groups skipped, with fewer than 15 effective people in a half: age band: 65+." in words
+    undecided = words[
+        words.index("At this n (") : words.index("What the numbers cannot tell", words.index("At this n ("))
+    ]
+    assert (
+        "Skipped Fewer than 15 effective respondents in a half. Jensen-Shannon distance within groups (age band: 65+)."
+        in undecided
+    )
+    assert "Jensen-Shannon distance within groups (age band: 50-64)." in undecided  # grey
+    assert "Distinct answer patterns, Structure ratio" in undecided  # not resolved, by name
     assert "not applicable, no item is ordinal" in words
     assert "congruent is not estimable with smollm2" in words
     assert "B1: family 'ordered' is not supported in this version" in words
@@ -165,6 +208,72 @@ def test_full_size_estimates_never_stand_beside_reference_and_floors():
 
     both = RunView(odd.manifest, pd.concat([table, rows]), odd.tables)
     assert render([both]).html == render([odd]).html
+
+
+def test_size_of_halves_stands_beside_every_table_of_estimates(card, page):
+    captions = re.findall(r"<caption>([^<]+)</caption>", card.html)
+    estimates = [
+        caption for caption in captions if re.search(r": (overall|by item|further measures)|headline of each", caption)
+    ]
+    assert len(estimates) > 8
+    for caption in estimates:
+        size = "all 250 synthetic rows" if caption.startswith("Individuals") else "125 rows in each half"
+        assert caption.endswith(f"({size})")
+    assert "250 (effective 250), the first 250 only" in page.words
+
+
+def test_weighted_halves_tell_their_effective_size():
+    base = run()
+    tables = {**base.tables, "sizes": {**base.tables["sizes"], "n_eff": 181.4}}
+    words = Page(render([RunView(base.manifest, base.estimates, tables)]).html).words
+    assert "125 rows in each half, effective 91" in words
+    assert "250 (effective 181)" in words
+
+
+def test_group_table_shows_sizes_values_and_names_what_is_skipped(card):
+    table = card.markdown.split("### Subgroups: by group\n")[1].split("###")[0]
+    rows = {line.split(" | ")[0].strip("| "): line for line in table.splitlines() if line.startswith("| age")}
+    assert list(rows) == [
+        "age band: 18-34", "age band: 35-49", "age band: 50-64 (grey: too few for more)", "age band: 65+ (skipped: too few)"
+    ]  # fmt: skip
+    assert "| 110 | 55 |" in rows["age band: 18-34"]
+    assert rows["age band: 65+ (skipped: too few)"].count("too small") == 4  # people and three models
+    # value, and how much further from people than another sample: 0.14 is people's, see fabricated.py
+    own = re.search(r"\| 55 \| 0\.140 .*?\| (0\.\d{3}) \(([+−]0\.\d{3})", rows["age band: 18-34"])
+    assert float(own[1]) - 0.14 == pytest.approx(float(own[2].replace("−", "-")), abs=0.0011)
+    assert "Skipped: age band: 65+ (8 effective respondents in a half, 15 are needed)." in table
+
+
+def test_long_parts_are_folded_and_the_main_tables_are_not(card):
+    folded = set(re.findall(r"<summary>([^<]+)</summary>", card.html))
+    for name in ("Alignment: by item (125 rows in each half)", "Shares of every option", "The interview, 2 turns"):
+        assert name in folded
+    for name in ("Subgroups: by group", "Beliefs and actions, synthetic rows and simulation", "Option mass"):
+        assert name not in folded
+        assert f"<caption>{name}</caption>" in card.html
+
+
+def test_shares_by_arm_do_not_depend_on_the_order_of_rows():
+    base = run()
+    rows = base.tables["distributions"]
+    by_item = sorted(rows, key=lambda row: row["item"])  # stable: arms stay in order within items
+    cards = [
+        render([RunView(base.manifest, base.estimates, {**base.tables, "distributions": one})]).markdown
+        for one in (rows, by_item)
+    ]
+    table = [card.split("### Shares by arm: action")[1].split("##")[0] for card in cards]
+    assert table[0] == table[1]
+    assert [card.count("### Shares by arm") for card in cards] == [3, 3]
+
+
+def test_models_are_compared_with_the_cell_by_size(card):
+    table = card.markdown.split("### Compared with the demographic cell of the pilot")[1].split("###")[0]
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:]
+    assert "is this baseline itself" in next(row for row in rows if row.startswith("| cell"))
+    tuned = next(row for row in rows if row.startswith("| tuned"))
+    better = tuned.split(" | ")[1]
+    assert re.search(r"Jensen-Shannon distance \(mean over items, by 0\.0\d\d\)", better)
+    assert re.search(r"Joint log-loss \(by 0\.\d\d bits\)", better)
 
 
 def test_no_composite_score(card):
@@ -264,6 +373,8 @@ def _nasty() -> RunView:
 
 def test_text_from_data_is_escaped_in_html_and_svg():
     html = render([_nasty()]).html
+    assert html.count("<style>") == html.count("</style>") == 1
+    assert html.count("<title>") - html.count("<svg") <= 1  # names of figures and of the page, none closed early
     page = Page(html)
     assert not page.all("script")
     assert not page.all("b") or all(not attributes for attributes in page.all("b"))

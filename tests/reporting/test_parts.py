@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveyeval.reporting import numbers, svg
-from surveyeval.reporting.lines import Lines
+from surveyeval.reporting.lines import Line, Lines, Value
 from surveyeval.reporting.quantities import quantity
-from surveyeval.reporting.verdicts import against_cell, verdict
+from surveyeval.reporting.verdicts import against_cell, verdict, yardstick
+from surveyeval.reporting.words import HUMAN, SYNTHETIC
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,13 @@ def test_differences_carry_their_sign():
     assert numbers.signed(0.25, "ratio") == "+0.25"
     assert numbers.signed(-0.25, "ratio") == "−0.25"
     assert numbers.signed(0.0, "ratio") == "0.00"
+
+
+def test_differences_of_shares_are_percentage_points():
+    assert numbers.difference(0.043, "share") == "+4.3 pp"
+    assert numbers.difference(-0.081, "share") == "−8.1 pp"
+    assert numbers.difference(0.25, "ratio") == "+0.25"
+    assert numbers.difference(None, "share") == "–"
 
 
 def test_words_are_enumerated():
@@ -94,6 +102,52 @@ def test_verdicts_follow_from_intervals():
     assert "not told apart from the naive floor" in verdict(_line("js_distance", 0.0, **keys), 0)[1]
     assert verdict(_line("group_js_distance", 0.5, group="age_band=65+"), 0)[0] == "no value"
     assert verdict(_line("group_js_distance", 0.5, group="age_band=50-64"), 0)[1] == "too few people for more"
+
+
+def _two_sided(value: float, excess: float, recovered: tuple[float, float, float]) -> Line:
+    """A line with a target: people at 0.6, the naive floor at 0."""
+    models = [
+        {
+            "matched": Value(value, value - 0.05, value + 0.05),
+            "excess": Value(excess, excess - 0.05, excess + 0.05),
+            "recovered": Value(*recovered),
+        }
+    ]
+    return Line(
+        "coherence", "coherence", "coherence", "", "", "", "", "", "rule", "", True, "target", "marginal",
+        quantity("coherence", "coherence"), Value(0.6, 0.55, 0.65), {"marginal": Value(0.0)}, models,
+    )  # fmt: skip
+
+
+def test_more_coherent_than_people_is_not_called_between_floor_and_people():
+    """A distance can't tell the side: rows that always follow their beliefs lie past people, not before them."""
+    said = verdict(_two_sided(1.0, 0.4, (0.33, 0.2, 0.46)), 0)[1]
+    assert "past people on the other side" in said
+    assert "between" not in said
+    assert "between the naive floor and people" in verdict(_two_sided(0.2, 0.4, (0.33, 0.2, 0.46)), 0)[1]
+    assert "past" not in verdict(_two_sided(0.62, 0.0, (0.97, 0.8, 1.1)), 0)[1]
+
+
+def test_a_floor_is_not_judged_against_itself():
+    keys = {"item": "", "arm": ""}
+    assert verdict(_line("js_distance", 0.5, **keys), 0, "uniform")[1] == "the naive floor of this axis, drawn again"
+    assert "the pilot shares within arm itself" in verdict(_line("joint_log_loss", 0.5, item=""), 0, "marginal")[1]
+    assert "the demographic cell of the pilot itself" in verdict(_line("joint_log_loss", 0.5, item=""), 0, "cell")[1]
+
+
+def test_ratios_to_people_show_no_interval_for_people():
+    line = _line("sd_ratio", 0.5)
+    assert line.by_construction
+    assert yardstick(line).startswith("people, other half 1.00 by construction")
+    assert not _line("structure_ratio", 0.5).by_construction
+
+
+def test_a_card_without_human_data_has_words_of_its_own():
+    assert SYNTHETIC.own("best where people are, people's own, one person") == (
+        "best where synthetic rows are, synthetic rows' own, one synthetic row"
+    )
+    assert SYNTHETIC.own("peoples, personal") == "peoples, personal"
+    assert HUMAN.own("best where people are") == "best where people are"
 
 
 def test_the_cell_is_beaten_only_when_the_interval_says_so():
