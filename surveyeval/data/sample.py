@@ -7,7 +7,7 @@ and the value of an option belong to the task's item.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NO_ARM", "Sample", "State"]
+__all__ = ["NO_ARM", "Sample", "State", "concatenate"]
 
 #: The single arm of a task without experimental conditions.
 NO_ARM = "all"
@@ -169,3 +169,33 @@ class Sample:
             mass=dict(mass or {}),
             simulated=simulated,
         )
+
+
+def concatenate(samples: Sequence[Sample]) -> Sample:
+    """Rows of several samples of the same columns, one after the other."""
+    first = samples[0]
+
+    def rows(kind: str) -> dict[str, NDArray[Any]]:
+        parts: list[Mapping[str, NDArray[Any]]] = [getattr(sample, kind) for sample in samples]
+        names = [name for name in parts[0] if all(name in part for part in parts)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def column(name: str) -> Any:
+        parts = [getattr(sample, name) for sample in samples]
+        return None if any(part is None for part in parts) else np.concatenate(parts)
+
+    return replace(
+        first,
+        respondent=column("respondent"),
+        arm=column("arm"),
+        weight=column("weight"),
+        stratum=column("stratum"),
+        psu=column("psu"),
+        paired=all(sample.paired for sample in samples),
+        answers=rows("answers"),
+        states=rows("states"),
+        profile=rows("profile"),
+        probabilities=rows("probabilities"),
+        log_prob=rows("log_prob"),
+        mass=rows("mass"),
+    )

@@ -11,7 +11,17 @@ import pandas as pd
 __all__ = ["COLUMNS", "QUANTITIES", "from_records", "make_table", "to_records"]
 
 #: matched, reference and floor share size and splits; `estimate` is the full sample and is never compared with them.
-QUANTITIES = ("matched", "reference", "floor", "estimate", "excess", "recovered", "gain_over_cell", "gain_over_floor")
+QUANTITIES = (
+    "matched",
+    "reference",
+    "floor",
+    "estimate",
+    "excess",
+    "recovered",
+    "gain_over_cell",
+    "gain_over_floor",
+    "gain_over",
+)
 
 _TEXT = ("task", "version", "model", "quantity", "comparison", "metric", "axis", "name", "item", "group", "arm", "regression",
          "term", "rule", "block", "interval_method", "estimand", "direction", "floor_name", "status", "reason", "family", "flags")  # fmt: skip

@@ -22,8 +22,8 @@ from surveyeval.data.weights import kish
 from surveyeval.engine.estimates import make_table
 from surveyeval.metric.protocol import Key, Metric, MetricSpec, Values
 from surveyeval.metric.resampling import halves, jackknife_groups, jackknife_interval, jackknife_se
-from surveyeval.model.baselines import Baseline, make_baseline
-from surveyeval.model.protocol import Interviews
+from surveyeval.model.baselines import make_baseline
+from surveyeval.model.protocol import Interviews, Respondent
 from surveyeval.task.task import Task
 
 __all__ = ["FLOORS", "evaluate"]
@@ -90,6 +90,8 @@ def evaluate(
     metrics: Sequence[Metric],
     seed: int = 0,
     splits: int | None = None,
+    against: Sequence[str] = (),
+    floors: Mapping[str, Respondent] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Compare simulated samples with people.
@@ -108,6 +110,11 @@ def evaluate(
     seed : int
     splits : int, optional
         Random half splits; default: what each metric asks for.
+    against : sequence of str
+        Names of simulated samples that every other one is compared with in pairs: rows ``gain_over``, with the name in
+        ``floor_name``, for the headlines.
+    floors : mapping of name to Respondent, optional
+        Naive stand-ins that are fitted already; default: fitted on the pilot.
     progress : callable, optional
         Called with (done, total).
 
@@ -116,14 +123,16 @@ def evaluate(
     DataFrame
         Long form, see `surveyeval.engine.estimates`.
     """
-    return make_table(_Evaluation(task, human, simulated, pilot, metrics, seed, splits).rows(progress))
+    return make_table(_Evaluation(task, human, simulated, pilot, metrics, seed, splits, against, floors).rows(progress))
 
 
 class _Evaluation:
     def __init__(
         self, task: Task, human: Sample, simulated: Mapping[str, Sequence[Sample]], pilot: Sample,
-        metrics: Sequence[Metric], seed: int, splits: int | None,
+        metrics: Sequence[Metric], seed: int, splits: int | None, against: Sequence[str],
+        floors: Mapping[str, Respondent] | None,
     ) -> None:  # fmt: skip
+        self.against = [name for name in against if name in simulated]
         self.task, self.human, self.simulated, self.pilot = task, human, simulated, pilot
         self.seed = seed
         reasons = [(metric, metric.applicable(task)) for metric in metrics]
@@ -131,12 +140,28 @@ class _Evaluation:
         self.metrics = [metric for metric, reason in reasons if reason is None]
         self.splits = {id(metric): splits or metric.spec.splits for metric in self.metrics}
         self.group = jackknife_groups(human.arm, seed)
-        self.floors: dict[str, Baseline] = {}
+        self.floors: dict[str, Respondent] = dict(floors or {})
         for name in FLOORS:
-            self.floors[name] = make_baseline(name)
-            self.floors[name].fit(task, pilot)
+            if name not in self.floors:
+                self.floors[name] = make_baseline(name)
+                self.floors[name].fit(task, pilot)
         self.cache: dict[Any, Any] = {}
-        self.kept: list[Sample] = []
+        self._leave_out_what_fails()
+
+    def _leave_out_what_fails(self) -> None:
+        """A metric of a plugin that raises costs its own rows, and nobody else's. Our own may raise: that is a mistake."""
+        samples = [sample for draws in self.simulated.values() for sample in draws] + [self.human]
+        weights = halves(self.human.arm, self.group, self.seed, 0)
+        for metric in [one for one in self.metrics if not type(one).__module__.startswith("surveyeval.")]:
+            try:
+                for sample in samples:
+                    comparison = metric.compare(self.task, self.human, sample, self.pilot, self.cache)
+                    comparison.values(
+                        weights.human[:2] * self.human.weight, weights.simulated[:2] * sample.weight, self.seed
+                    )
+            except Exception as error:  # whatever a plugin raises
+                self.metrics.remove(metric)
+                self.skipped.append((metric, f"the metric failed: {type(error).__name__}: {error}"))
 
     def rows(self, progress: Callable[[int, int], None] | None) -> Iterator[dict[str, Any]]:
         for metric, reason in self.skipped:
@@ -207,12 +232,17 @@ class _Evaluation:
             for name, track in floors.items():
                 row = self._summary(spec, key, "floor", f"baseline:{name}", track, q, size)
                 yield {**row, "floor_name": named}
+        drawn_of = {
+            model: [tracks[mine, model, number] for number in range(len(draws))]
+            for model, draws in self.simulated.items()
+        }
+        others = {name: np.mean([track.loss for track in drawn_of[name]], axis=0) for name in self.against}
         for model, draws in self.simulated.items():
-            drawn = [tracks[mine, model, number] for number in range(len(draws))]
+            drawn = drawn_of[model]
             full = self._full(metric, draws)
             for q, key in enumerate(reference.keys):
                 size = self._size(key, reference, q)
-                yield from self._model_rows(spec, key, q, model, drawn, reference, floors, size)
+                yield from self._model_rows(spec, key, q, model, drawn, reference, floors, size, others)
                 estimate = self._row(
                     spec,
                     key,
@@ -242,7 +272,7 @@ class _Evaluation:
 
     def _model_rows(
         self, spec: MetricSpec, key: Key, q: int, model: str, drawn: Sequence[_Track], reference: _Track,
-        floors: Mapping[str, _Track], size: tuple[str, str, tuple[str, ...]],
+        floors: Mapping[str, _Track], size: tuple[str, str, tuple[str, ...]], others: Mapping[str, FloatArray],
     ) -> Iterator[dict[str, Any]]:  # fmt: skip
         mean = replace(
             drawn[0],
@@ -277,6 +307,11 @@ class _Evaluation:
                 }
                 continue
             yield {**self._interval_row(spec, key, quantity, model, losses[one] - losses[other]), **common}
+        if key.headline and not bad:
+            for name, loss in others.items():
+                if name != model:
+                    row = self._interval_row(spec, key, "gain_over", model, loss[:, q] - losses["model"])
+                    yield {**row, **common, "floor_name": name}
         if spec.recoverable and spec.interval == "jackknife":
             yield {**self._recovered(spec, key, model, losses, matched, size), **common}
 
@@ -289,6 +324,7 @@ class _Evaluation:
             "excess": "loss of the model minus loss of real people, at half size",
             "gain_over_cell": "loss of the demographic cell minus loss of the model, at half size",
             "gain_over_floor": "loss of the floor minus loss of the model",
+            "gain_over": "loss of the other model minus loss of the model",
         }[quantity]
         row = self._row(spec, key, quantity, model, value=float(series[0]), estimand=estimand)
         if spec.interval == "jackknife" and np.isfinite(series).all():
@@ -397,8 +433,8 @@ class _Evaluation:
                     **self._individual_row(spec, key, "floor", f"baseline:{name}", values, q),
                     "floor_name": spec.floor,
                 }
-        for model, draws in self.simulated.items():
-            values = self._individual(metric, draws[:1], kept)
+        of_model = {model: self._individual(metric, draws[:1], kept) for model, draws in self.simulated.items()}
+        for model, values in of_model.items():
             for q, key in enumerate(named.keys):
                 row = self._individual_row(spec, key, "estimate", model, values, q)
                 yield row
@@ -408,6 +444,10 @@ class _Evaluation:
                         continue
                     gained = _loss(floor, spec)[:, q] - _loss(values, spec)[:, q]
                     yield {**self._interval_row(spec, key, quantity, model, gained), "floor_name": spec.floor}
+                for other in self.against if key.headline and row["status"] == "ok" else ():
+                    if other != model:
+                        gained = _loss(of_model[other], spec)[:, q] - _loss(values, spec)[:, q]
+                        yield {**self._interval_row(spec, key, "gain_over", model, gained), "floor_name": other}
 
     def _scored(self, name: str) -> Sample:
         """The people with the floor's log-probabilities of their own answers."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from surveyeval.data.files import write_atomically
 from surveyeval.data.sample import Sample, State
@@ -25,6 +26,7 @@ from surveyeval.errors import CapabilityError, ConfigError, RunError, did_you_me
 from surveyeval.model import host
 from surveyeval.model.build import NamedModel
 from surveyeval.model.calibrate import Calibration
+from surveyeval.model.prepare import check as check_pilot
 from surveyeval.model.prepare import prepare as prepare_model
 from surveyeval.model.protocol import Checked, Interviews, Respondent, Scorer, Trained
 from surveyeval.progress import Progress
@@ -72,10 +74,12 @@ def prepare(task: Task, human: HumanData, options: RunOptions, models: Sequence[
             named.model.check(task, human.sample)
     split = split_people(task, human)
     pilot_rows, test_rows = split.divide(options.pilot)
+    pilot, hidden = human.sample.take(pilot_rows), frozenset(options.hidden)
     trained = np.zeros(human.sample.n, dtype=bool)
     for named in models:
-        if isinstance(named.model, Trained):
-            trained |= named.model.trained_on(task, human)
+        own = _trained_on(named.model, task, human)
+        trained |= own
+        check_pilot(named.model, task, pilot, hidden, own[pilot_rows])
     kept = test_rows[~trained[test_rows]]
     if len(kept) == 0:
         raise RunError(
@@ -83,11 +87,15 @@ def prepare(task: Task, human: HumanData, options: RunOptions, models: Sequence[
             hint="train on the task's pilot pool (`--pilot` counts from it), or use other data",
         )
     test = human.sample.take(kept if options.limit is None else kept[: options.limit])
-    pilot = human.sample.take(pilot_rows)
     for named in models:
         if isinstance(named.model, Respondent) and named.model.capabilities.needs_pilot:
             named.model.fit(task, pilot)
     return Experiment(task, human, split, pilot, test, options, len(test_rows) - len(kept))
+
+
+def _trained_on(model: Respondent | Scorer, task: Task, human: HumanData) -> NDArray[np.bool_]:
+    """(n,) mask of the people that a model was trained on."""
+    return model.trained_on(task, human) if isinstance(model, Trained) else np.zeros(human.sample.n, dtype=bool)
 
 
 def split_people(task: Task, human: HumanData) -> Split:
@@ -181,9 +189,12 @@ def _answer_blocks(experiment: Experiment, named: NamedModel, run: Run, plan: Pl
             model.load()
             progress.finish()
         hidden = frozenset(experiment.options.hidden)
-        preparation = prepare_model(model, task, experiment.pilot, hidden, progress)
+        pilot_rows, _ = experiment.split.divide(experiment.options.pilot)
+        trained = _trained_on(model, task, experiment.human)[pilot_rows]
+        preparation = prepare_model(model, task, experiment.pilot, hidden, progress, trained)
         if preparation.calibration != Calibration():
             run.manifest["model"]["calibration"] = preparation.calibration.to_dict()
+            run.save()  # a run that is stopped after its last block is not prepared again
         progress.phase(f"{named.name}: interviews", total)
         progress.advance(total - sum(block.stop - block.start for block in pending))
         for block in pending:
@@ -245,7 +256,8 @@ def _write_prompts(task: Task, model: Respondent | Scorer, run: Run, hidden: fro
     for arm in task.arms:
         interview = interviews(task, replace(person, arm=np.array([arm.key], dtype=object)), hidden)[0]
         answers = [question.answers[0] for question in interview.questions]
-        messages = interview.messages(answers[:-1])
+        alone = interview.mode == "independent"
+        messages = interview.messages_for(0) if alone else interview.messages(answers[:-1])
         lines.append(
             {
                 "arm": arm.key,

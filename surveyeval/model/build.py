@@ -58,4 +58,10 @@ def build_models(texts: Sequence[str], settings: Mapping[str, Mapping[str, str]]
         raise ConfigError(
             f"two models are named {twice[0]!r}", hint="name them apart: --model first=... --model second=..."
         )
-    return [build_model(text, settings.get(name)) for text, name in zip(texts, names, strict=True)]
+    built = [build_model(text, settings.get(name)) for text, name in zip(texts, names, strict=True)]
+    first: dict[str, str] = {}
+    for one in built:
+        if one.string in first:
+            raise ConfigError(f"{one.name!r} and {first[one.string]!r} are one and the same model: {one.string}")
+        first[one.string] = one.name
+    return built

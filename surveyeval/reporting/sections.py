@@ -41,7 +41,7 @@ def finding(context: Context) -> tuple[list[str], list[Saying]]:
     asked = len(task.get("wording", {}))
     lead = [
         f"{enumerate_words(context.names)} answered the {asked} question{'s' if asked != 1 else ''} of “{task['title']}” in "
-        f"place of {count(context.n)} {context.words.people}, knowing each one’s profile{_hidden(context)}.",
+        f"place of {count(context.n)} {context.words.people}, {_knowing(context)}.",
         text.generated(context),
     ]
     sayings = []
@@ -66,6 +66,12 @@ def _saying(context: Context, title: str, line: Line) -> Saying:
         (model, name, *verdict(line, model, context.baselines[model])) for model, name in enumerate(context.names)
     ]
     return Saying(title, subject, yardstick(line), models)
+
+
+def _knowing(context: Context) -> str:
+    if not context.sizes.get("paired", True):
+        return "without saying whom each row stands for"
+    return f"knowing each one’s profile{_hidden(context)}"
 
 
 def _hidden(context: Context) -> str:

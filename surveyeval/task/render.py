@@ -150,11 +150,8 @@ def _question(task: Task, item: Item, variables: tuple[tuple[str, str], ...]) ->
 
 
 def composed_person(task: Task) -> Sample:
-    """One invented respondent, composed of middle levels without looking at any row: for examples of prompts."""
-    profile = {}
-    for name, field in task.profile.items():
-        levels = list(field.labels or {})
-        profile[name] = np.array([levels[len(levels) // 2] if levels else "40"], dtype=object)
+    """One invented respondent, composed without looking at any row: for examples of prompts."""
+    profile = {name: np.array([field.example], dtype=object) for name, field in task.profile.items()}
     return Sample(np.array(["example"], dtype=object), np.array([task.arms[0].key], dtype=object), profile=profile)
 
 

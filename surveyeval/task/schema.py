@@ -80,6 +80,7 @@ class ProfileField(Model):
     )
     labels: dict[Code, Text] | None = Field(None, description="code -> words, in order")
     text: str | None = Field(None, description="template of the sentence shown; {{ value }} is the label or number")
+    example: Code | None = Field(None, description="an invented value for examples of prompts; default: a middle one")
     missing: dict[Code, MissingState] = Field(default_factory=dict)
     recode: Recode | None = None
 

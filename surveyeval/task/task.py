@@ -90,6 +90,7 @@ class Profile:
     kind: Literal["numeric", "ordinal", "nominal"]
     labels: Mapping[str, str] | None
     text: str | None
+    example: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,11 +167,13 @@ class Task:
                 item = items[name]
                 labels = dict(zip(item.codes, item.labels, strict=True))
                 kind: Literal["ordinal", "nominal"] = "ordinal" if item.ordered else "nominal"
-                fields[name] = Profile(name, kind, labels, item.spec.text)
+                fields[name] = Profile(name, kind, labels, item.spec.text, item.codes[item.k // 2])
             else:
                 declared = self.spec.profile[name]
                 default: Literal["nominal", "numeric"] = "nominal" if declared.labels else "numeric"
-                fields[name] = Profile(name, declared.kind or default, declared.labels, declared.text)
+                levels = list(declared.labels or {"40": ""})
+                example = declared.example or levels[len(levels) // 2]
+                fields[name] = Profile(name, declared.kind or default, declared.labels, declared.text, example)
         return fields
 
     @cached_property

@@ -13,6 +13,7 @@ from surveyeval import api
 from surveyeval.data.split import make_split
 from surveyeval.engine.estimates import COLUMNS, from_records, to_records
 from surveyeval.engine.evaluate import evaluate
+from surveyeval.metric.protocol import MetricSpec
 from surveyeval.model.build import build_model
 from surveyeval.model.protocol import Interviews
 from surveyeval.task.human import load_human
@@ -20,7 +21,8 @@ from surveyeval.task.load import load_task
 
 KEYS = ["metric", "name", "item", "group", "arm", "regression", "term", "rule", "block"]
 MODELS = ("scripted:human", "scripted:shuffled", "scripted:constant", "scripted:coherent", "baseline:uniform",
-          "baseline:chain", "scripted:swapped?inner=baseline:chain")  # fmt: skip
+          "baseline:chain", "scripted:swapped?inner=baseline:chain", "baseline:marginal", "baseline:pooled",
+          "baseline:mode")  # fmt: skip
 
 
 @cache
@@ -77,6 +79,16 @@ def test_uniform_recovers_nothing_of_alignment(table: pd.DataFrame) -> None:
         row = head(table, "recovered", "baseline:uniform", metric)
         assert row["low"] < 0.1
         assert abs(row["value"]) < 0.25
+
+
+def test_the_floor_of_each_axis_recovers_nothing_of_it(table: pd.DataFrame) -> None:
+    """A model that is the floor, drawn once, against the floor drawn anew in every split: 0 up to the noise of one draw."""
+    rows = table[(table["quantity"] == "recovered") & (table["status"] == "ok") & table["headline"]]
+    own = rows[rows["model"] == "baseline:" + rows["floor_name"]]
+    assert {"alignment", "coherence"} <= set(own["axis"])
+    assert (own["value"].abs() < 0.35).all(), own[["metric", "group", "rule", "model", "value"]]
+    low, high = own["low"] - 0.1, own["high"] + 0.1
+    assert ((low <= 0) & (high >= 0)).all(), own[["metric", "group", "rule", "model", "value", "low", "high"]]
 
 
 def test_known_faults_are_told_apart(table: pd.DataFrame) -> None:
@@ -141,3 +153,48 @@ def test_a_seed_gives_the_same_table() -> None:
     metrics = [metric for metric in api.metrics() if metric.spec.axis == "alignment"]
     one, other = (evaluate(task, human, {"m": [copy]}, pilot, metrics=metrics, splits=2, seed=4) for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
+
+
+class Raises:
+    """A metric as a plugin might have it."""
+
+    spec = MetricSpec("broken", "alignment", "always fails", "lower", "uniform")
+
+    def applicable(self, task: object) -> str | None:
+        return None
+
+    def compare(self, *args: object) -> object:
+        raise ZeroDivisionError("no luck")
+
+
+def test_a_metric_of_a_plugin_that_raises_costs_only_its_own_rows() -> None:
+    task = load_task("disclosure")
+    people = load_human(task)
+    pilot_rows, test_rows = make_split(people.sample, "x").divide(0.25)
+    human, pilot = people.sample.take(test_rows[:120]), people.sample.take(pilot_rows)
+    metrics = [Raises(), *(metric for metric in api.metrics() if metric.spec.name == "js_distance")]
+    found = evaluate(task, human, {"m": [replace(human, simulated=True)]}, pilot, metrics=metrics, splits=2)
+    broken = found[found["metric"] == "broken"]
+    assert broken["status"].tolist() == ["not_applicable"]
+    assert broken["reason"].tolist() == ["the metric failed: ZeroDivisionError: no luck"]
+    assert (found[found["metric"] == "js_distance"]["status"] == "ok").any()
+
+
+def test_paired_differences_between_models_are_those_of_their_losses(table: pd.DataFrame) -> None:
+    task = load_task("disclosure")
+    people = load_human(task)
+    pilot_rows, test_rows = make_split(people.sample, "x").divide(0.25)
+    human, pilot = people.sample.take(test_rows[:150]), people.sample.take(pilot_rows)
+    copy = replace(human, simulated=True)
+    shuffled = human.take(np.random.default_rng(2).permutation(human.n))
+    noise = copy.with_answers(shuffled.answers)
+    metrics = [metric for metric in api.metrics() if metric.spec.name in ("js_distance", "coherence")]
+    found = evaluate(
+        task, human, {"copy": [copy], "noise": [noise]}, pilot, metrics=metrics, splits=3, against=["noise"]
+    )
+    gains = found[(found["quantity"] == "gain_over") & (found["model"] == "copy")]
+    assert set(gains["floor_name"]) == {"noise"}
+    excess = found[(found["quantity"] == "excess") & found["headline"]].set_index(["metric", "model"])["value"]
+    for row in gains.to_dict("records"):
+        assert row["value"] == pytest.approx(excess[row["metric"], "noise"] - excess[row["metric"], "copy"])
+        assert row["low"] < row["value"] < row["high"]

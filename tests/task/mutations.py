@@ -262,7 +262,7 @@ PLAIN: set[Field] = {
                                       "interview", "items", "coherence", "regressions", "equivalence")),
     *(("SourceSpec", name) for name in ("provenance", "licence", "citation", "url", "published", "field_dates", "population", "mode",
                                         "selection", "encoding")),
-    *(("ProfileField", name) for name in ("kind", "labels", "missing", "recode")),
+    *(("ProfileField", name) for name in ("kind", "labels", "example", "missing", "recode")),
     ("Recode", "evidence"), ("Arms", "levels"), ("Level", "label"), ("Level", "factors"),
     *(("InterviewSpec", name) for name in ("mode", "options", "order")),
     *(("OptionSpec", name) for name in ("label", "value", "pinned")),
