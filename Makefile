@@ -9,7 +9,7 @@ DEMO := runs
 .PHONY: help demo test check wheel-test clean
 
 help:
-	@echo "make demo    install, let SmolLM2 and the baselines answer a real survey, print where the card is"
+	@echo "make demo    install, let SmolLM2, a fine-tuned SmolLM2 and the baselines answer a real survey"
 	@echo "make test    install, run the tests"
 	@echo "make check   lint, types, import contract"
 	@echo "make clean   remove the virtual environment and caches"
@@ -28,9 +28,13 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable ".[hf,dev]"
 	@touch $@
 
+# A pilot of 60 people is enough for a demonstration, and two epochs for a machine with two cores.
 demo: $(VENV)/.installed
-	$(BIN)/surveyeval run --task anes96 --model 'smollm2=embedded:smollm2?dtype=bfloat16' --model baseline:cell --model baseline:marginal \
-		--limit 250 --output $(DEMO)
+	$(BIN)/surveyeval finetune --task anes96 --base 'embedded:smollm2?dtype=bfloat16' --pilot 60 --epochs 2 \
+		--output $(DEMO)/adapters/anes96
+	$(BIN)/surveyeval run --task anes96 --model 'smollm2=embedded:smollm2?dtype=bfloat16' \
+		--model 'smollm2 tuned on 60=lora:$(DEMO)/adapters/anes96' --model baseline:cell --model baseline:marginal \
+		--limit 150 --output $(DEMO)
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
