@@ -40,7 +40,7 @@ class BlockAnswers:
     paired: bool = True
 
     def to_json(self) -> str:
-        """One line of JSON; NaN and infinities are null (a probability that is not known)."""
+        """One line of JSON. NaN is null (not known); the logarithm of probability 0 is written as text."""
         block = self.block
         content: dict[str, Any] = {
             "block": [block.number, block.draw, block.start, block.stop],
@@ -74,6 +74,7 @@ class BlockAnswers:
 def _plain(column: NDArray[np.float64]) -> list[Any]:
     boxed = column.astype(object)
     boxed[~np.isfinite(column)] = None
+    boxed[np.isneginf(column)] = "-inf"
     result: list[Any] = boxed.tolist()
     return result
 

@@ -21,7 +21,7 @@ def record(number: int) -> BlockAnswers:
         {"vote": np.array([0, 5], dtype=np.int8)},
         {"vote": np.array([[0.1, 0.9], [np.nan, np.nan]])},
         {"vote": np.array([1 / 3, np.nan])},
-        {"vote": np.array([-0.1 * number, np.nan])},
+        {"vote": np.array([-np.inf if number == 1 else -0.1 * number, np.nan])},
     )
 
 
