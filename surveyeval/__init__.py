@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from surveyeval.api import Runs, finetune, load_task, report, run, runs, score
+    from surveyeval.api import Runs, finetune, load_task, report, run, runs, score, study
     from surveyeval.data.sample import Sample
     from surveyeval.engine.run import Run
     from surveyeval.errors import SurveyevalError
@@ -31,6 +31,7 @@ _PLACES = {
     "run": "surveyeval.api",
     "runs": "surveyeval.api",
     "score": "surveyeval.api",
+    "study": "surveyeval.api",
 }
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "run",
     "runs",
     "score",
+    "study",
 ]
 
 

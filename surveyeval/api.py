@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from surveyeval.engine.runner import Experiment
     from surveyeval.metric.protocol import Metric
     from surveyeval.task.task import Task
+    from surveyeval.grid.study import Study
     from surveyeval.tuning.finetune import Adapter
 
-__all__ = ["Runs", "finetune", "load_task", "metrics", "report", "run", "runs", "score"]
+__all__ = ["Runs", "finetune", "load_task", "metrics", "report", "run", "runs", "score", "study"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,31 +211,82 @@ def finetune(
     Adapter
         Its ``model`` is the model string for `run`.
     """
-    from pydantic import ValidationError
-
     from surveyeval.engine.runner import split_people
-    from surveyeval.errors import Problem, did_you_mean
     from surveyeval.task.human import load_human
     from surveyeval.tuning.finetune import finetune as train
-    from surveyeval.tuning.options import PilotDesign, TuningOptions
+    from surveyeval.tuning.options import read_options
 
     loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
     hidden = tuple(sorted(loaded.profile if no_profile else hide))
-    try:
-        design = PilotDesign(size=pilot, scope=scope, balance=balance, hide=hidden)
-        tuning = TuningOptions(**options)
-    except ValidationError as error:
-        known = [*PilotDesign.model_fields, *TuningOptions.model_fields]
-        problems = [
-            Problem(f"option {one['loc'][0]!r}: {one['msg']}", hint=did_you_mean(str(one["loc"][0]), known))
-            for one in error.errors()
-        ]
-        raise ConfigError(problems=problems) from error
+    design, tuning = read_options({"pilot": pilot, "scope": scope, "balance": balance, "hide": hidden}, options)
     human = load_human(loaded, data=data, provenance=provenance)
     split = split_people(loaded, human)
     return train(
         loaded, human, split, base, Path(output), design=design, options=tuning, again=again, progress=progress
     )
+
+
+def study(
+    file: str | Path,
+    *,
+    output: str | Path | None = None,
+    crossfit: int | None = None,
+    holdout: Iterable[str] = (),
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Run a study: a grid of tasks, models, pilot designs and seeds on one fixed test set, with its card.
+
+    The same call again continues what was interrupted and shows what is finished.
+
+    Parameters
+    ----------
+    file : str or Path
+        A study file, or the name of a shipped study.
+    output : path, optional
+        Folder of the study; default: ``runs/studies/NAME``.
+    crossfit : int, optional
+        So many folds: everybody is simulated by a model trained on the others. Overrides the file.
+    holdout : iterable of str
+        ``arm=NAME``, ``item=NAME``, ``group=COLUMN=LEVEL``: nobody is trained on it. Overrides the file.
+    limit : int, optional
+        The first so many test people only. Overrides the file.
+    progress : Progress, optional
+
+    Returns
+    -------
+    Study
+    """
+    from surveyeval.data.files import write_atomically
+    from surveyeval.grid.card import render_study
+    from surveyeval.grid.catalogue import find_study
+    from surveyeval.grid.spec import read_study
+    from surveyeval.grid.study import run_study
+
+    path = find_study(str(file))
+    spec = read_study(path)
+    changes: dict[str, Any] = {"crossfit": crossfit, "holdout": list(holdout) or None, "limit": limit}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if changes:
+        import yaml
+
+        spec = spec.model_copy(update=changes)
+        if spec.crossfit is not None and spec.holdout:
+            raise ConfigError("crossfit and holdout cannot go together", hint="make two studies of it")
+        text = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    else:
+        text = path.read_text()
+    folder = Path(output) if output is not None else Path("runs") / "studies" / spec.name
+    words = ["surveyeval", "study", str(file)]
+    words += ["--crossfit", str(crossfit)] if crossfit is not None else []
+    for held in holdout:
+        words += ["--holdout", held]
+    words += ["--limit", str(limit)] if limit is not None else []
+    result = run_study(spec, text, folder, metrics=metrics(), progress=progress, command=shlex.join(words))
+    card = render_study(result)
+    write_atomically(result.card, card.html)
+    write_atomically(result.card.with_suffix(".md"), card.markdown)
+    return result
 
 
 def score(folders: Iterable[str | Path], *, progress: Progress | None = None) -> Runs:

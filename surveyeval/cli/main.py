@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import StringIO, TextIOWrapper
 
 import click
 
@@ -15,11 +16,13 @@ __all__ = ["cli", "main"]
 
 #: Subcommand -> (module, one line), in the order of use. The line stands here so that --help imports no command.
 _COMMANDS = {
-    "run": ("surveyeval.cli.run", "Let models answer a task, score them against people, render a card."),
+    "run": ("surveyeval.cli.run", "Let models answer a task, score them, render a report card."),
     "score": ("surveyeval.cli.run", "Score finished runs again; needs no model."),
     "report": ("surveyeval.cli.run", "Render the card of one run, or one card of several."),
+    "finetune": ("surveyeval.cli.finetune", "Train an adapter on a small pilot of a task's people."),
+    "study": ("surveyeval.cli.study", "Run a grid of models, pilots and seeds on one test set."),
     "ls": ("surveyeval.cli.listing", "List tasks, models, metrics, plugins or runs."),
-    "show": ("surveyeval.cli.listing", "Show a task, a model scheme, a metric or a run."),
+    "show": ("surveyeval.cli.show", "Show a task, a model scheme, a metric or a run."),
     "validate": ("surveyeval.cli.validate", "Find everything wrong in task files, without a model."),
 }
 
@@ -65,6 +68,9 @@ def cli(ctx: click.Context, debug: bool) -> None:
 def main() -> None:
     """Run the command line; print one block for an error and leave with its exit code."""
     debug = "--debug" in sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal without Unicode gets escapes, not an error
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=False, prog_name="surveyeval")
     except click.exceptions.Abort:
@@ -72,7 +78,11 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(_interrupted()) from None
     except click.ClickException as error:
-        error.show()
+        from surveyeval.cli.output import say
+
+        said = StringIO()
+        error.show(file=said)
+        say(said.getvalue().rstrip(), stderr=True)
         raise SystemExit(2) from None
     except click.exceptions.Exit as leaving:
         raise SystemExit(leaving.exit_code) from None

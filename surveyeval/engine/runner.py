@@ -147,7 +147,7 @@ def simulate(
             model_name=named.name,
             model_string=named.string,
             fingerprint=fingerprint,
-            banners=model.banners(),
+            banners=[*model.banners(), *_cautions(model, task, options)],
             options=options,
             plan=plan,
             run_identity=run_identity,
@@ -166,6 +166,10 @@ def simulate(
     with run.locked():
         _answer_blocks(experiment, named, run, plan, progress)
     return run
+
+
+def _cautions(model: Respondent | Scorer, task: Task, options: RunOptions) -> Sequence[str]:
+    return model.cautions(task, frozenset(options.hidden)) if isinstance(model, Trained) else ()
 
 
 def _existing(output: Path, identity_hash: str) -> Run | None:

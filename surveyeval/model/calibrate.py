@@ -28,7 +28,8 @@ IntArray = NDArray[np.int64]
 
 #: People added to every option at the average scores, so that an option nobody of the pilot chose stays possible.
 SMOOTHING = 0.5
-#: Range of the temperature.
+#: Range of the temperature. The loss is convex in 1/T, so there is one minimum; a pilot that the model's favourite option
+#: always fits, or never, has it beyond the range, and the fit ends near a bound.
 COLDEST, HOTTEST = 0.05, 50.0
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from surveyeval.errors import ConfigError, MissingExtraError
-from surveyeval.model.hf import HFModel, HFOptions, cache_folder, require_torch
+from surveyeval.model.hf import HFModel, HFOptions
+from surveyeval.model.weights import cache_folder, require_torch
 
 __all__ = ["EmbeddedModel"]
 

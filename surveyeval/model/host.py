@@ -19,6 +19,7 @@ from surveyeval.task.task import Task
 __all__ = ["Preparation", "block_size", "forced", "log_prob", "simulate"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 Example = tuple[Interview, tuple[str, ...]]
 
 
@@ -45,6 +46,12 @@ class Preparation:
             replace(interview, examples=self.examples.get(str(arm), ()))
             for interview, arm in zip(rendered, people.arm, strict=True)
         ]
+
+    def groups(self, people: Sample) -> list[IntArray]:
+        """Rows that are interviewed side by side: all, or, with examples, each arm's, since their prompts begin alike."""
+        if not self.examples:
+            return [np.arange(people.n)]
+        return [np.flatnonzero(people.arm == arm) for arm in dict.fromkeys(people.arm)]
 
 
 def block_size(model: Respondent | Scorer) -> int | None:
@@ -90,27 +97,31 @@ def simulate(
     task, n = interviews.task, len(interviews)
     rendered = preparation.render(task, interviews.people, interviews.hidden)
     given: list[list[str]] = [[] for _ in range(n)]
-    answers, states, probabilities, mass = {}, {}, {}, {}
-    for j, item in enumerate(task.items):
-        requests = [_request(interview, j, given[row]) for row, interview in enumerate(rendered)]
-        scored = [_declared(s, i.questions[j].order) for s, i in zip(model.score(requests), rendered, strict=True)]
-        table = preparation.calibration.apply(item.name, np.array([row for row, _ in scored]))
-        valid = np.isfinite(table).all(axis=1)
-        drawn = np.full(n, -1, dtype=np.int64)
-        drawn[valid] = draw_options(table[valid], interviews.uniforms[valid, j])
-        answers[item.name], probabilities[item.name] = drawn, table
-        states[item.name] = np.where(valid, State.ANSWERED, State.INVALID).astype(np.int8)
-        mass[item.name] = np.array([total for _, total in scored])
-        if task.spec.interview.mode == "sequential":
-            for row, interview in enumerate(rendered):
-                question = interview.questions[j]
-                if drawn[row] >= 0:
-                    given[row].append(question.answers[question.order.index(int(drawn[row]))])
-                else:
-                    given[row].append("")
-        if progress is not None:
-            progress(n * (j + 1) // len(task.items))
-    model.release([interview.key for interview in rendered])
+    answers = {item.name: np.full(n, -1, dtype=np.int64) for item in task.items}
+    probabilities = {item.name: np.full((n, item.k), np.nan) for item in task.items}
+    mass = {item.name: np.full(n, np.nan) for item in task.items}
+    asked = 0
+    for rows in preparation.groups(interviews.people):
+        for j, item in enumerate(task.items):
+            scores = model.score([_request(rendered[row], j, given[row]) for row in rows])
+            found = [_declared(one, rendered[row].questions[j].order) for one, row in zip(scores, rows, strict=True)]
+            table = preparation.calibration.apply(item.name, np.array([declared for declared, _ in found]))
+            valid = np.isfinite(table).all(axis=1)
+            drawn = np.full(len(rows), -1, dtype=np.int64)
+            drawn[valid] = draw_options(table[valid], interviews.uniforms[rows[valid], j])
+            answers[item.name][rows], probabilities[item.name][rows] = drawn, table
+            mass[item.name][rows] = [total for _, total in found]
+            if task.spec.interview.mode == "sequential":
+                for row, index in zip(rows, drawn, strict=True):
+                    question = rendered[row].questions[j]
+                    given[row].append(question.answers[question.order.index(int(index))] if index >= 0 else "")
+            asked += len(rows)
+            if progress is not None:
+                progress(asked // len(task.items))
+        model.release([rendered[row].key for row in rows])
+    states = {
+        name: np.where(column >= 0, State.ANSWERED, State.INVALID).astype(np.int8) for name, column in answers.items()
+    }
     return Answers(answers, states, probabilities, mass)
 
 
@@ -126,8 +137,8 @@ def forced(
 ) -> dict[str, FloatArray]:
     """Option probabilities for people's interviews as they went, each item given the person's earlier answers.
 
-    A sequential interview is read in one teacher-forced pass. After an item that the person did not answer, a sequential
-    interview cannot go on as it was, so that item and all later ones are NaN.
+    A sequential interview is read in one teacher-forced pass. After an item that the person was asked and did not answer, a
+    sequential interview cannot go on as it was, so that item and all later ones are NaN.
 
     Returns
     -------
@@ -136,27 +147,35 @@ def forced(
     """
     rendered = preparation.render(task, people, hidden)
     tables = {item.name: np.full((people.n, item.k), np.nan) for item in task.items}
-    paths: list[list[Request]] = []
-    places: list[list[tuple[int, int]]] = []
-    for row, interview in enumerate(rendered):
-        chosen = [int(people.answers[item.name][row]) for item in task.items]
-        texts = [
-            q.answers[q.order.index(index)] if index >= 0 else ""
-            for q, index in zip(interview.questions, chosen, strict=True)
-        ]
-        if interview.mode == "independent":
-            asked = [j for j, index in enumerate(chosen) if index >= 0]
-            paths += [[_request(interview, j, [])] for j in asked]
-            places += [[(row, j)] for j in asked]
-        else:
-            stop = next((j for j, index in enumerate(chosen) if index < 0), len(chosen))
-            if stop:
-                paths.append([_request(interview, j, texts) for j in range(stop)])
-                places.append([(row, j) for j in range(stop)])
-    for path, where in zip(model.score_paths(paths), places, strict=True):
-        for scores, (row, j) in zip(path, where, strict=True):
-            tables[task.items[j].name][row], _ = _declared(scores, rendered[row].questions[j].order)
+    for rows in preparation.groups(people):
+        for batch in _paths(task, people, rendered, rows):
+            found = model.score_paths([[request for _, _, request in path] for path in batch])
+            for path, scores in zip(batch, found, strict=True):
+                for (row, j, _), one in zip(path, scores, strict=True):
+                    tables[task.items[j].name][row], _ = _declared(one, rendered[row].questions[j].order)
     return {item: preparation.calibration.apply(item, table) for item, table in tables.items()}
+
+
+def _paths(
+    task: Task, people: Sample, rendered: list[Interview], rows: IntArray
+) -> list[list[list[tuple[int, int, Request]]]]:
+    """Requests with their row and item, as paths of one interview; paths that are read together begin alike."""
+    if task.spec.interview.mode == "independent":
+        return [
+            [[(row, j, _request(rendered[row], j, []))] for row in rows if people.answers[item.name][row] >= 0]
+            for j, item in enumerate(task.items)
+        ]
+    paths = []
+    for row in rows:
+        # what a person was not asked is no part of their interview
+        asked = [j for j, item in enumerate(task.items) if people.states[item.name][row] != State.NOT_ASKED]
+        interview = replace(rendered[row], questions=tuple(rendered[row].questions[j] for j in asked))
+        chosen = [int(people.answers[task.items[j].name][row]) for j in asked]
+        stop = next((place for place, index in enumerate(chosen) if index < 0), len(chosen))
+        given = [q.answers[q.order.index(i)] for q, i in zip(interview.questions, chosen[:stop], strict=False)]
+        if stop:
+            paths.append([(row, asked[place], _request(interview, place, given)) for place in range(stop)])
+    return [paths]
 
 
 def log_prob(

@@ -21,7 +21,8 @@ class Loaded:
     """
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
-        self.model = model
+        # An adapter would switch this off for the base, and torch chooses some kernels by it: the last bits would change.
+        self.model = model.requires_grad_(False)
         self.tokenizer = tokenizer
         self._peft: Any = None
         self._active: str | None = None  # None: the bare base
@@ -53,12 +54,14 @@ class Loaded:
         if self._peft is None:
             # the base's own layers are wrapped in place, so `model` goes on to be what is called
             self._peft = PeftModel.from_pretrained(self.model, folder, adapter_name=name)
-            self._peft.base_model.disable_adapter_layers()
         else:
             missing = self._peft.load_adapter(folder, adapter_name=name).missing_keys
             if missing:
                 raise ValueError(f"it lacks weights: {', '.join(missing[:3])}")
         self._peft.eval()
+        # Layers that are new with this adapter are switched on whatever the others are: all are switched off.
+        self._peft.base_model.disable_adapter_layers()
+        self._active = None
 
     def activate(self, adapter: str | None) -> None:
         """Let the next pass go through this adapter; None: through the bare base."""

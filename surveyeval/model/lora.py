@@ -12,19 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from surveyeval.errors import CapabilityError, MissingExtraError, ModelError
-from surveyeval.model.hf import HFModel, HFOptions, content_hash
+from surveyeval.errors import CapabilityError, MissingExtraError, ModelError, SurveyevalError
+from surveyeval.model.hf import HFModel, HFOptions
 from surveyeval.model.protocol import Fingerprint
+from surveyeval.model.strings import parse_model_string
+from surveyeval.model.weights import content_hash
 from surveyeval.task.human import HumanData
 from surveyeval.task.task import Task
 
 __all__ = ["LoraModel", "LoraOptions"]
 
 UNKNOWN = "Training rows unknown: the adapter has no surveyeval.json, so test people may have been trained on."
+#: Options that an adapter takes from its base's model string.
+INHERITED = ("dtype", "device", "block", "template", "terminator")
+OTHER_BASE = "The base given with ?base= is not the one that the adapter was trained on."
 
 
 class LoraOptions(HFOptions):
-    """Options of adapters."""
+    """Options of adapters. How texts are read, block, dtype and device are the base's unless given."""
 
     base: str | None = Field(None, description="model string of the base, if the adapter does not name it")
     engine: str = Field("hf", description="hf; other engines are not supported in this version")
@@ -45,6 +50,11 @@ class LoraModel(HFModel):
             raise ModelError("is no adapter folder: it has no adapter_config.json", file=reference)
         self.record: dict[str, Any] | None = self._read_record()
         self.base = self._base(options)
+        # Training read the base with its template and its ending, so what is scored is what was trained.
+        inherited = {
+            name: getattr(self.base.options, name) for name in INHERITED if name not in options.model_fields_set
+        }
+        self.options = options.model_copy(update=inherited)
 
     def _read_record(self) -> dict[str, Any] | None:
         path = self.folder / "surveyeval.json"
@@ -52,9 +62,9 @@ class LoraModel(HFModel):
             return None
         try:
             record: dict[str, Any] = json.loads(path.read_text())
-            record["base"]["model"], record["base"]["hash"], record["pilot"]["salt"], record["pilot"]["hashes"]
+            record["base"]["model"], record["base"]["hash"], record["pilot"]["salt"], record["pilot"]["hashes"][0]
             record["task"]["name"], record["data"]["sha256"], record["data"]["identifiers"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError) as error:
             raise ModelError(
                 f"is damaged: {error!r}",
                 file=str(path),
@@ -68,18 +78,22 @@ class LoraModel(HFModel):
         Raises
         ------
         ModelError
-            When the adapter was trained on this task with other data whose people are known by row number only, or when
-            some of its people are not among these: then nobody can say who may test it.
+            When the adapter was trained on this task with other data, or on these data by another task, and either knows
+            people by row number only, or when some of its people are not among these: then nobody can say who may test it.
         """
         people = human.sample
-        if self.record is None or self.record["task"]["name"] != task.name:
+        if self.record is None:
             return np.zeros(people.n, dtype=bool)
         same_data = self.record["data"]["sha256"] == human.sha256
-        if not same_data and (self.record["data"]["identifiers"] == "row" or task.spec.source.id is None):
+        if not same_data and self.record["task"]["name"] != task.name:
+            return np.zeros(people.n, dtype=bool)
+        kinds = {self.record["data"]["identifiers"], "row" if task.spec.source.id is None else "column"}
+        if kinds != {"column"} and not (same_data and kinds == {"row"}):
             raise ModelError(
-                "was trained on this task with other data, and people without identifiers cannot be told apart",
+                f"was trained on {'these data' if same_data else 'other data of this task'}, and people cannot be told "
+                "apart: one of the two has no column of identifiers",
                 file=self.folder.name,
-                hint="use the data it was trained on, or give the source a column of identifiers",
+                hint="use the task and data it was trained on, or give the source a column of identifiers",
             )
         salt, hashes = self.record["pilot"]["salt"], set(self.record["pilot"]["hashes"])
         own = [hashlib.sha256(f"{salt}:{name}".encode()).hexdigest() for name in people.respondent]
@@ -102,23 +116,60 @@ class LoraModel(HFModel):
                 raise ModelError(
                     "the adapter does not name its base model", file=str(self.folder), hint="add ?base=hf:NAME"
                 )
-            named = f"hf:{name}"
-        model = build_model(named).model
-        if not isinstance(model, HFModel):
-            raise ModelError(f"base {named!r} is no transformers model", file=str(self.folder))
-        if self.record is not None and options.base is None:
-            found, expected = model.weights_hash(), self.record["base"]["hash"]
-            if found != expected:
-                raise ModelError(
-                    f"base {named!r} is not the one the adapter was trained on: hash {found[:12]}, trained on {expected[:12]}",
-                    file=str(self.folder),
-                    hint="install the same version of the base, or give ?base=...",
-                )
+            named = name if ":" in name else f"hf:{name}"
+        try:
+            model = build_model(named).model
+            if not isinstance(model, HFModel) or isinstance(model, LoraModel):
+                raise ModelError("is no transformers model")
+            self.base_hash = model.weights_hash()
+        except MissingExtraError:
+            raise
+        except SurveyevalError as error:
+            raise ModelError(
+                f"its base {named!r} cannot be used: {error}",
+                file=str(self.folder),
+                hint="where the base lies elsewhere, give it with ?base=hf:PATH",
+            ) from error
+        if self.record is not None and options.base is None and self.base_hash != self.record["base"]["hash"]:
+            raise ModelError(
+                f"base {named!r} is not the one the adapter was trained on: hash {self.base_hash[:12]}, "
+                f"trained on {self.record['base']['hash'][:12]}",
+                file=str(self.folder),
+                hint="install the same version of the base, or give it with ?base=hf:PATH",
+            )
         return model
 
     def banners(self) -> Sequence[str]:
-        """A warning when nobody knows on whom the adapter was trained."""
-        return () if self.record is not None else (UNKNOWN,)
+        """Warnings when nobody knows on whom the adapter was trained, and when its base is another one."""
+        if self.record is None:
+            return (UNKNOWN,)
+        return () if self.base_hash == self.record["base"]["hash"] else (OTHER_BASE,)
+
+    def cautions(self, task: Task, hidden: frozenset[str]) -> Sequence[str]:
+        """Sentences for the card where it is asked otherwise than it was trained."""
+        record = self.record
+        if record is None:
+            return ()
+        if record["task"]["name"] != task.name:
+            return (f"The adapter was trained on another task, {record['task']['name']}.",)
+        said = []
+        if record["task"].get("hash", task.content_hash) != task.content_hash:
+            said.append("The adapter was trained on another version of this task file.")
+        trained_set = record["task"].get("profile_set", task.profile_set)
+        if trained_set != task.profile_set:
+            said.append(
+                f"The adapter was trained with profile set {trained_set}, and is asked with {task.profile_set}."
+            )
+        trained = frozenset(record.get("hidden", ()))
+        for names, words in (
+            (trained - hidden, "shown, but not in training"),
+            (hidden - trained, "hidden, but not in training"),
+        ):
+            if names and trained_set == task.profile_set:
+                said.append(f"Profile fields {words}: {', '.join(sorted(names))}.")
+        if record.get("held_out"):
+            said.append(f"Nobody was asked {', '.join(record['held_out'])} in training.")
+        return tuple(said)
 
     def fingerprint(self) -> Fingerprint:
         """That of the base with the adapter's hash; the details tell how it was trained."""
@@ -127,8 +178,9 @@ class LoraModel(HFModel):
             return known
         record = self.record
         adapter = {
-            "base": record["base"]["model"],
+            "base": parse_model_string(record["base"]["model"]).name,
             "pilot": record["pilot"].get("people", len(record["pilot"]["hashes"])),
+            "arms": list(record["pilot"]["arms"]) if "arms" in record["pilot"] else None,
             "design": record["pilot"].get("design", {}),
             "trained_on": record["task"]["name"],
             "objective": record.get("options", {}).get("objective", ""),
@@ -150,7 +202,7 @@ class LoraModel(HFModel):
         return content_hash(self.folder, "adapter_*")
 
     def _base_hash(self) -> str:
-        return self.base.weights_hash()
+        return self.base_hash
 
     def read(self, dtype: Any) -> tuple[Any, Any]:
         """The base's weights and tokenizer."""
@@ -165,4 +217,7 @@ class LoraModel(HFModel):
         except ImportError as error:
             raise MissingExtraError("adapters need peft", hint='pip install "surveyeval-harness[hf]"') from error
         super().load()
-        self._adapter = self.loaded.add_adapter(self._adapter_hash(), self.folder)
+        try:
+            self._adapter = self.loaded.add_adapter(self._adapter_hash(), self.folder)
+        except (OSError, ValueError) as error:
+            raise ModelError(f"adapter does not load: {error}", file=str(self.folder)) from error

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surveyeval.data.sample import Sample
+from surveyeval.data.sample import Sample, State
 from surveyeval.errors import ConfigError
 from surveyeval.model.calibrate import Scored, fit_calibration
-from surveyeval.model.host import Example, Preparation, forced
+from surveyeval.model.host import Example, Preparation, block_size, forced
 from surveyeval.model.protocol import Respondent, Scorer
 from surveyeval.progress import Progress
 from surveyeval.task.render import interviews as render_interviews
 from surveyeval.task.task import Task
 
-__all__ = ["UsesPilot", "choose_examples", "prepare"]
+__all__ = ["UsesPilot", "check", "choose_examples", "prepare"]
+
+#: For each arm: interviews with answers, and the identifiers of the people behind them.
+Chosen = dict[str, tuple[tuple[Example, ...], tuple[str, ...]]]
 
 
 @runtime_checkable
@@ -26,53 +30,105 @@ class UsesPilot(Protocol):
     ``examples`` is the number of pilot interviews shown in the prompt; ``calibrate`` is ``none``, ``temperature`` or ``item``.
     """
 
-    examples: int
-    calibrate: str
+    @property
+    def examples(self) -> int:
+        """Interviews of pilot people shown before each interview."""
+
+    @property
+    def calibrate(self) -> str:
+        """What is fitted on the pilot's answers."""
 
 
-def prepare(
-    model: Respondent | Scorer, task: Task, pilot: Sample, hidden: frozenset[str], progress: Progress
-) -> Preparation:
-    """Choose examples and fit the calibration that a model asks for.
+def check(
+    model: Respondent | Scorer, task: Task, pilot: Sample, hidden: frozenset[str], trained: NDArray[np.bool_]
+) -> None:
+    """Refuse a pilot that is too small for what a model asks of it, before its weights load.
+
+    Parameters
+    ----------
+    model : Respondent or Scorer
+    task : Task
+    pilot : Sample
+    hidden : frozenset of str
+        Profile fields that the model must not see.
+    trained : (n,) bool array
+        Which people of the pilot the model was trained on.
 
     Raises
     ------
     ConfigError
-        When the pilot has fewer complete interviews than there are to be examples.
+        When the pilot has fewer complete interviews than there are to be examples, or nobody to calibrate on.
+    """
+    if isinstance(model, Scorer) and isinstance(model, UsesPilot):
+        examples = choose_examples(task, pilot, hidden, model.examples)
+        if model.calibrate != "none":
+            _to_calibrate(task, pilot, examples, trained)
+
+
+def prepare(
+    model: Respondent | Scorer,
+    task: Task,
+    pilot: Sample,
+    hidden: frozenset[str],
+    progress: Progress,
+    trained: NDArray[np.bool_] | None = None,
+) -> Preparation:
+    """Choose examples and fit the calibration that a model asks for.
+
+    Parameters
+    ----------
+    model : Respondent or Scorer
+        One that does not use the pilot so gives the empty preparation.
+    task : Task
+    pilot : Sample
+        With answers.
+    hidden : frozenset of str
+        Profile fields that the model must not see, in examples neither.
+    progress : Progress
+    trained : (n,) bool array, optional
+        Which people of the pilot the model was trained on: it knows their answers, so calibrating on them would make it
+        too sure of itself.
+
+    Raises
+    ------
+    ConfigError
+        As in `check`.
     """
     if not isinstance(model, Scorer) or not isinstance(model, UsesPilot):
         return Preparation()
-    examples = choose_examples(task, pilot, hidden, model.examples) if model.examples else {}
-    shown = {name for chosen in examples.values() for name in chosen[1]}
-    preparation = Preparation({arm: chosen[0] for arm, chosen in examples.items()})
+    chosen = choose_examples(task, pilot, hidden, model.examples)
+    examples = {arm: shown for arm, (shown, _) in chosen.items() if shown}
     if model.calibrate == "none":
-        return preparation
-    # people who stand in the prompt would be scored with their own answers before them
-    left = pilot.take(np.array([name not in shown for name in pilot.respondent], dtype=bool))
+        return Preparation(examples)
+    left = _to_calibrate(task, pilot, chosen, np.zeros(pilot.n, dtype=bool) if trained is None else trained)
     progress.phase("calibrating on the pilot", left.n)
-    scored = _scored(model, task, left, hidden, preparation, progress)
+    scored = _scored(model, task, left, hidden, Preparation(examples), progress)
     progress.finish()
-    calibration = fit_calibration("temperature" if model.calibrate == "temperature" else "item", scored)
-    return Preparation(preparation.examples, calibration)
+    return Preparation(examples, fit_calibration("temperature" if model.calibrate == "temperature" else "item", scored))
 
 
-def choose_examples(
-    task: Task, pilot: Sample, hidden: frozenset[str], count: int
-) -> dict[str, tuple[tuple[Example, ...], tuple[str, ...]]]:
+def choose_examples(task: Task, pilot: Sample, hidden: frozenset[str], count: int) -> Chosen:
     """Examples for each arm, with the identifiers of the people behind them.
 
     They are the first people of the pilot in the same arm who answered every item; where the arm has too few, the first of
-    the other arms stand before them.
+    the other arms stand before them. So more examples take in fewer. What nobody was asked is left out of the interviews.
+
+    Raises
+    ------
+    ConfigError
+        When fewer than `count` people of the pilot answered every item.
     """
     complete = np.ones(pilot.n, dtype=bool)
-    for item in task.items:
-        complete &= pilot.answered(item.name)
+    asked = [j for j, item in enumerate(task.items) if (pilot.states[item.name] != State.NOT_ASKED).any()]
+    for j in asked:
+        complete &= pilot.answered(task.items[j].name)
     if complete.sum() < count:
         raise ConfigError(
-            f"{count} examples are asked for, and {int(complete.sum())} people of the pilot answered every item",
+            f"{count} are asked for, and {int(complete.sum())} of the {pilot.n} people of the pilot answered every item",
+            field="examples",
             hint="ask for fewer with ?examples=, or set more people aside with --pilot",
         )
-    result = {}
+    result: Chosen = {}
     for arm in task.arms:
         own = np.flatnonzero(complete & (pilot.arm == arm.key))[:count]
         others = np.flatnonzero(complete & (pilot.arm != arm.key))[: count - len(own)]
@@ -80,17 +136,39 @@ def choose_examples(
         rendered = render_interviews(task, people.without_answers(), hidden)
         examples = []
         for row, interview in enumerate(rendered):
-            indices = [int(people.answers[item.name][row]) for item in task.items]
-            answers = tuple(q.answers[q.order.index(i)] for q, i in zip(interview.questions, indices, strict=True))
-            examples.append((interview, answers))
+            kept = replace(interview, questions=tuple(interview.questions[j] for j in asked))
+            indices = [int(people.answers[task.items[j].name][row]) for j in asked]
+            answers = tuple(q.answers[q.order.index(i)] for q, i in zip(kept.questions, indices, strict=True))
+            examples.append((kept, answers))
         result[arm.key] = (tuple(examples), tuple(map(str, people.respondent)))
     return result
+
+
+def _to_calibrate(task: Task, pilot: Sample, chosen: Chosen, trained: NDArray[np.bool_]) -> Sample:
+    """People of the pilot who answered something and whose answers the model does not know.
+
+    Those who stand in the prompt would be scored with their own answers before them.
+    """
+    shown = {name for _, names in chosen.values() for name in names}
+    known = np.array([name in shown for name in pilot.respondent], dtype=bool) | trained
+    answered = np.zeros(pilot.n, dtype=bool)
+    for item in task.items:
+        answered |= pilot.answered(item.name)
+    left = pilot.take(~known & answered & (pilot.weight > 0))
+    if left.n == 0:
+        raise ConfigError(
+            f"nobody is left to calibrate on: of the {pilot.n} people of the pilot {len(shown)} stand in the prompt, and the "
+            f"model was trained on {int(trained.sum())}",
+            field="calibrate",
+            hint="set more people aside with --pilot, train on fewer, or leave ?calibrate= out",
+        )
+    return left
 
 
 def _scored(
     model: Scorer, task: Task, pilot: Sample, hidden: frozenset[str], preparation: Preparation, progress: Progress
 ) -> dict[str, Scored]:
-    size = getattr(model, "block_size", pilot.n) or pilot.n
+    size = block_size(model) or pilot.n
     tables: dict[str, list[NDArray[np.float64]]] = {item.name: [] for item in task.items}
     for start in range(0, pilot.n, size):
         block = pilot.take(np.arange(start, min(start + size, pilot.n)))

@@ -191,6 +191,9 @@ class Trained(Protocol):
     def trained_on(self, task: Task, human: HumanData) -> NDArray[np.bool_]:
         """(n,) mask of the people it was trained on. Raises a SurveyevalError when that cannot be told."""
 
+    def cautions(self, task: Task, hidden: frozenset[str]) -> Sequence[str]:
+        """Sentences for the card where it is asked otherwise than it was trained."""
+
 
 @runtime_checkable
 class Respondent(Model, Protocol):

@@ -20,7 +20,7 @@ Tokens = tuple[int, ...]
 
 
 def option_tokens(
-    encode: Callable[[str], list[int]], prompt: str, answers: Sequence[str]
+    encode: Callable[[str], Sequence[int]], prompt: str, answers: Sequence[str]
 ) -> tuple[Tokens, list[Tokens]]:
     """Tokens of a prompt and of each answer as its continuation.
 

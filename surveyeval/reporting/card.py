@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,7 +18,7 @@ from surveyeval.reporting.escaping import fenced, markdown_text, printable
 from surveyeval.reporting.sections import banners, facts, finding, sections
 from surveyeval.reporting.view import RunView
 
-__all__ = ["Card", "render"]
+__all__ = ["Card", "render", "rendered"]
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,28 @@ def render(runs: Sequence[RunView]) -> Card:
         "lead": lead,
         "sayings": sayings,
         "banners": shown,
-        "sections": _with_distinct_keys([*sections(context), *_plugin_sections(runs)]),
+        "sections": [*sections(context), *_plugin_sections(runs)],
         "stamps": [banner.stamp for banner in shown if banner.stamp],
         "legend": figures.legend(context.names),
         "version": context.manifest.get("surveyeval", ""),
     }
+    return rendered("card", content)
+
+
+def rendered(template: str, content: Mapping[str, Any]) -> Card:
+    """A card from its templates.
+
+    Parameters
+    ----------
+    template : str
+        Name of the HTML and of the Markdown template.
+    content : mapping
+        What they show; everything in it that is not Markup is escaped.
+    """
     environment = _environment()
-    html = environment.get_template("card.html.j2").render(content)
-    markdown = environment.get_template("card.md.j2").render(content)
+    content = {**content, "sections": _with_distinct_keys(content["sections"])}
+    html = environment.get_template(f"{template}.html.j2").render(content)
+    markdown = environment.get_template(f"{template}.md.j2").render(content)
     return Card(html, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
 
 

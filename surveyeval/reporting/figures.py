@@ -16,7 +16,19 @@ from surveyeval.reporting.lines import Line, Value
 from surveyeval.reporting.numbers import MISSING, interval, number, percent, with_interval
 from surveyeval.reporting.quantities import floor_label
 
-__all__ = ["COLOURS", "SHAPES", "dots", "draw_value", "legend", "model_css", "model_mark", "people_mark", "recovered"]
+__all__ = [
+    "COLOURS",
+    "SHAPES",
+    "dots",
+    "draw_value",
+    "floor_mark",
+    "legend",
+    "model_css",
+    "model_mark",
+    "people_mark",
+    "recovered",
+    "tick_text",
+]
 
 SHAPES = ("circle", "square", "triangle", "wedge", "hexagon", "star")
 #: Colours of the style sheet. Shapes and colours have other periods, so that 24 models differ in one or the other.
@@ -28,6 +40,9 @@ _FLOORS = {
     "marginal": "circle",
     "cell": "square",
     "chain": "diamond",
+    "logit": "wedge",
+    "hotdeck": "star",
+    "copula": "hexagon",
 }
 #: Height of the first lane's middle and of each further lane; the style sheet sets numbers beside lanes by the same.
 _TOP, _LANE = 11.0, 15.0
@@ -48,7 +63,8 @@ def people_mark(x: str = "8", y: float = 8.0) -> Markup:
     return svg.marker("diamond", x, y, "people")
 
 
-def _floor_mark(name: str, x: str, y: float, css: str = "") -> Markup:
+def floor_mark(name: str, x: str, y: float, css: str = "") -> Markup:
+    """The mark of a naive floor or baseline."""
     return svg.marker(_FLOORS.get(name, "hexagon"), x, y, f"floor {css}".strip(), 0.8)
 
 
@@ -56,7 +72,7 @@ def legend(names: Sequence[str], floors: Iterable[str] = (), people: str = "") -
     """Marks of people (when named), models and floors."""
     entries = [_entry(people_mark(), people)] if people else []
     entries += [_entry(model_mark(i), name) for i, name in enumerate(names)]
-    entries += [_entry(_floor_mark(name, "8", 8.0), floor_label(name)) for name in floors]
+    entries += [_entry(floor_mark(name, "8", 8.0), floor_label(name)) for name in floors]
     return entries
 
 
@@ -149,7 +165,7 @@ def _strip(scale: svg.Scale, label: str, note: str, line: Line, names: Sequence[
         drawn.append(svg.element("line", x1=x, x2=x, y1=0.0, y2=height, class_="reference"))
     for name, value in line.floors.items():
         if value.ok and value.value is not None:
-            drawn.append(_floor_mark(name, scale.at(value.value), _TOP, "named" if name == line.floor else ""))
+            drawn.append(floor_mark(name, scale.at(value.value), _TOP, "named" if name == line.floor else ""))
     if reference:
         drawn += draw_value(scale, reference, _TOP, "diamond")
     for model in range(len(line.models)):
@@ -185,11 +201,12 @@ def _grid(scale: svg.Scale, height: float) -> Markup:
 def _axis(scale: svg.Scale, unit: str) -> Markup:
     ticks = scale.ticks()
     step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
-    drawn = [svg.label(scale, tick, 12, _tick(tick, step, unit)) for tick in ticks]
+    drawn = [svg.label(scale, tick, 12, tick_text(tick, step, unit)) for tick in ticks]
     return svg.strip(16, "", *drawn, css="strip axis", hidden=True)
 
 
-def _tick(value: float, step: float, unit: str) -> str:
+def tick_text(value: float, step: float, unit: str) -> str:
+    """A number at an axis whose ticks are `step` apart."""
     if unit == "share":
         return percent(value, 0 if step >= 0.0099 else 1)
     decimals = 0 if step >= 0.999 else 1 if step >= 0.0999 else 2 if step >= 0.00999 else 3

@@ -59,7 +59,7 @@ class Interview:
     mode : {"sequential", "independent"}
         Whether later questions see earlier answers.
     examples : tuple of (Interview, tuple of str)
-        Other people's interviews with their answers, shown before this one.
+        Other people's interviews with their answers, shown before this one; questions may be missing from them.
     """
 
     key: str
@@ -96,9 +96,12 @@ class Interview:
 
     def messages_for(self, j: int) -> tuple[Message, ...]:
         """Question j alone, as ``independent`` interviews put it."""
+        question = self.questions[j]
         shown = [
             turn
             for example, answers in self.examples
-            for turn in (example._opened(example.questions[j]), Message("assistant", answers[j]))
+            for asked, answer in zip(example.questions, answers, strict=True)
+            if asked.item == question.item
+            for turn in (example._opened(asked), Message("assistant", answer))
         ]
-        return (*self._system(), *shown, self._opened(self.questions[j]))
+        return (*self._system(), *shown, self._opened(question))

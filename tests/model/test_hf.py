@@ -16,14 +16,14 @@ from tests.model import tiny
 
 torch = pytest.importorskip("torch", reason="language models are an optional extra")
 
-ARCHITECTURES = ("llama", "qwen2", "gemma", "gpt2")
+ARCHITECTURES = ("llama", "qwen2", "gemma", "gpt2", "mistral", "gemma2", "gemma3")
 LETTERS = ("A", "B", "C")
 WORDS = ("Agree", "Agree strongly", "Disagree")
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    template = tiny.NO_SYSTEM if request.param == "gemma" else tiny.CHAT
+    template = tiny.NO_SYSTEM if request.param.startswith("gemma") else tiny.CHAT
     return tiny.save(request.param, tmp_path_factory.mktemp(request.param), template)
 
 
@@ -42,7 +42,7 @@ def conversation(length: int, name: str = "r") -> tuple[Message, ...]:
 
 def brute_force(model: HFModel, request: Request) -> np.ndarray:
     """One full forward pass for each option, without cache or batch; longest match by hand."""
-    chat = model._ready()
+    chat = model.chat
     prompt = chat.render(request.messages)
     special = chat.plain
     encode = lambda text: model._tokenizer(text, add_special_tokens=special)["input_ids"]  # noqa: E731
@@ -80,8 +80,6 @@ def test_interviews_continued_from_their_cache_equal_fresh_ones(folder: Path) ->
         for request, scores in zip(requests, model.score(requests), strict=True):
             np.testing.assert_allclose(scores.log_prob, brute_force(model, request), atol=1e-4)
     assert model.notes == []
-    model.release(["r0"])
-    assert model._session is None
 
 
 @pytest.mark.parametrize("options", [LETTERS, WORDS])
@@ -100,20 +98,27 @@ def test_the_same_batch_gives_the_same_bytes(folder: Path) -> None:
     assert [scores.log_prob.tobytes() for scores in one] == [scores.log_prob.tobytes() for scores in other]
 
 
-def test_an_interview_longer_than_the_model_reads_is_an_error(folder: Path) -> None:
-    with pytest.raises(ModelError, match="the model reads 512"):
-        model_of(folder).score([Request("r", conversation(60), LETTERS)])
+@pytest.mark.parametrize(("examples", "hint"), [(0, "shorten the task"), (3, r"ask for fewer than \?examples=3")])
+def test_an_interview_longer_than_the_model_reads_is_an_error(folder: Path, examples: int, hint: str) -> None:
+    request = Request("r", conversation(60), LETTERS)
+    for score in (lambda m: m.score([request]), lambda m: m.score_paths([[request]])):
+        with pytest.raises(ModelError, match=f"the model reads 512; {hint}"):
+            score(model_of(folder, examples=examples))
 
 
-def test_the_fingerprint_changes_with_weights_dtype_and_block(tmp_path: Path) -> None:
+def test_the_fingerprint_changes_with_what_determines_the_answers(tmp_path: Path) -> None:
     one, other = tiny.save("llama", tmp_path / "one"), tiny.save("gpt2", tmp_path / "other")
     prints = [
         HFModel(str(one), HFOptions(dtype="float32")).fingerprint(),
         HFModel(str(other), HFOptions(dtype="float32")).fingerprint(),
         HFModel(str(one), HFOptions(dtype="bfloat16")).fingerprint(),
         HFModel(str(one), HFOptions(dtype="float32", block=8)).fingerprint(),
+        HFModel(str(one), HFOptions(dtype="float32", examples=1)).fingerprint(),
+        HFModel(str(one), HFOptions(dtype="float32", examples=2)).fingerprint(),
+        HFModel(str(one), HFOptions(dtype="float32", calibrate="item")).fingerprint(),
+        HFModel(str(one), HFOptions(dtype="float32", calibrate="temperature")).fingerprint(),
     ]
-    assert len({fingerprint.value for fingerprint in prints}) == 4
+    assert len({fingerprint.value for fingerprint in prints}) == len(prints)
     assert str(tmp_path) not in str(prints)
 
 

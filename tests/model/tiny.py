@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ CHAT = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+#: Tokens that layers with a window look back, shorter than any prompt of the tests.
+WINDOW = 24
+LAYERS = ["sliding_attention", "full_attention"]
 NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + CHAT
 
 
-def tokenizer(template: str | None = CHAT) -> Any:
+def tokenizer(template: str | None = CHAT, text: Sequence[str] = TEXT, size: int = 400) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -27,30 +31,47 @@ def tokenizer(template: str | None = CHAT) -> Any:
     trained.decoder = decoders.ByteLevel()
     special = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=400,
+        vocab_size=size,
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    trained.train_from_iterator(TEXT * 20, trainer)
+    trained.train_from_iterator([*text] * 20, trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=trained, eos_token="<|end|>", pad_token="<|end|>")
     fast.chat_template = template
     return fast
 
 
-def save(architecture: str, folder: Path, template: str | None = CHAT) -> Path:
-    """Save a tiny model with random weights and its tokenizer."""
+def save(
+    architecture: str,
+    folder: Path,
+    template: str | None = CHAT,
+    *,
+    text: Sequence[str] = TEXT,
+    size: int = 400,
+    positions: int = 512,
+) -> Path:
+    """Save a tiny model with random weights and its tokenizer.
+
+    `architecture` is llama, qwen2, gemma, gpt2, mistral (sliding window), gemma2 or gemma3 (one layer with a window, one
+    that sees everything), or mamba (recurrent). The tokenizer has `size` tokens at most, trained on `text`; the model reads
+    `positions` tokens.
+    """
     import torch
     import transformers as t
 
-    words = tokenizer(template)
+    words = tokenizer(template, text, size)
     common = {"vocab_size": len(words), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-              "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512}  # fmt: skip
+              "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": positions}  # fmt: skip
     configs = {
         "llama": lambda: t.LlamaConfig(**common),
         "qwen2": lambda: t.Qwen2Config(**common),
         "gemma": lambda: t.GemmaConfig(**common, head_dim=8),
-        "gpt2": lambda: t.GPT2Config(vocab_size=len(words), n_embd=32, n_layer=2, n_head=4, n_positions=512),
+        "gpt2": lambda: t.GPT2Config(vocab_size=len(words), n_embd=32, n_layer=2, n_head=4, n_positions=positions),
+        "mistral": lambda: t.MistralConfig(**common, sliding_window=WINDOW),
+        "gemma2": lambda: t.Gemma2Config(**common, head_dim=8, sliding_window=WINDOW, layer_types=LAYERS),
+        "gemma3": lambda: t.Gemma3TextConfig(**common, head_dim=8, sliding_window=WINDOW, layer_types=LAYERS),
+        "mamba": lambda: t.MambaConfig(vocab_size=len(words), hidden_size=32, num_hidden_layers=2, state_size=4),
     }
     torch.manual_seed(7)
     model = t.AutoModelForCausalLM.from_config(configs[architecture](), dtype=torch.float32)
