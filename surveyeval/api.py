@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from surveyeval.engine.runner import Experiment
+    from surveyeval.grid.study import Study
     from surveyeval.metric.protocol import Metric
     from surveyeval.task.task import Task
-    from surveyeval.grid.study import Study
     from surveyeval.tuning.finetune import Adapter
 
 __all__ = ["Runs", "finetune", "load_task", "metrics", "report", "run", "runs", "score", "study"]

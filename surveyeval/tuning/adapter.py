@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from surveyeval.data.files import write_atomically
+from surveyeval.data.files import sync_folder, write_atomically
 from surveyeval.errors import ConfigError, MissingExtraError
+from surveyeval.model.strings import parse_model_string
 from surveyeval.tuning.options import TuningOptions
 
-__all__ = ["RECORD", "add_adapter", "read_record", "save_adapter", "target_modules"]
+__all__ = ["RECORD", "add_adapter", "losses", "read_record", "save_adapter", "target_modules"]
 
 RECORD = "surveyeval.json"
 
@@ -36,7 +36,9 @@ def target_modules(model: Any, wanted: str) -> list[str] | str:
         return "all-linear"
     linear = [name for name, module in model.named_modules() if _is_linear(module)]
     if wanted == "attention":
-        inside = [name.split(".") for name in linear if any("attn" in part or "attention" in part for part in name.split("."))]
+        inside = [
+            name.split(".") for name in linear if any("attn" in part or "attention" in part for part in name.split("."))
+        ]
         # Two parts of the name, since GPT-2 calls a layer of the attention and one of the network behind it alike.
         names = sorted({".".join(parts[-2:]) for parts in inside})
         if not names:
@@ -44,10 +46,10 @@ def target_modules(model: Any, wanted: str) -> list[str] | str:
                 "the model names no attention layers as usual", hint="give --target with names of modules"
             )
         return names
-    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    names = [name.strip() for name in wanted.split(",")]
     for name in names:
-        if not any(known == name or known.endswith(f".{name}") for known in linear):
-            known = sorted({name.rpartition(".")[2] for name in linear})
+        if not any(full == name or full.endswith(f".{name}") for full in linear):
+            known = sorted({full.rpartition(".")[2] for full in linear})
             raise ConfigError(f"the model has no linear module {name!r}", hint=f"modules: {', '.join(known)}")
     return names
 
@@ -83,37 +85,55 @@ def add_adapter(model: Any, options: TuningOptions) -> Any:
 
 
 def save_adapter(folder: Path, wrapped: Any, record: Mapping[str, Any], *, replace: bool) -> None:
-    """Write an adapter directory, whole or not at all."""
-    temporary = folder.with_name(f".{folder.name}.tmp{os.getpid()}")
+    """Write an adapter directory, whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+    wrapped : PEFT model
+    record : mapping
+        Content of `surveyeval.json`.
+    replace : bool
+        Whether a folder with content may give way.
+    """
+    temporary = folder.with_name(f".{folder.name}.tmp")  # what a killed process left goes as well
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        wrapped.save_pretrained(temporary)
+        # no look at the hub whether its vocabulary is the base's: embeddings are never trained
+        wrapped.save_pretrained(temporary, save_embedding_layers=False)
         _name_base(temporary / "adapter_config.json", record["base"]["model"])
-        (temporary / "README.md").write_text(_readme(record))
-        (temporary / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-        if folder.exists():
+        (temporary / "README.md").write_text(_readme(record), encoding="utf-8")
+        text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+        (temporary / RECORD).write_text(text, encoding="utf-8")
+        if folder.exists() and any(folder.iterdir()):
             if not replace:
                 raise ConfigError("exists already", file=str(folder), hint="choose another --output, or --again")
             shutil.rmtree(folder)
         temporary.replace(folder)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _name_base(path: Path, model: str) -> None:
-    """PEFT wrote the folder of this machine; a hub name stays, everything else is named as a model string."""
+    """Write the configuration anew, so that equal adapters have equal files.
+
+    PEFT wrote the folder of this machine; a hub name stays, everything else is named as on cards, without folders.
+    """
     config = json.loads(path.read_text())
-    scheme, _, reference = model.partition(":")
-    plain = reference.partition("?")[0]
-    config["base_model_name_or_path"] = plain if scheme == "hf" and not Path(plain).is_absolute() else model
+    parsed = parse_model_string(model)
+    plain = parsed.scheme == "hf" and parsed.name == f"hf:{parsed.reference}"
+    config["base_model_name_or_path"] = parsed.reference if plain else parsed.name
+    if isinstance(config["target_modules"], list):
+        config["target_modules"].sort()  # PEFT keeps a set, whose order differs between processes
     write_atomically(path, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def _readme(record: Mapping[str, Any]) -> str:
-    pilot, task = record["pilot"], record["task"]
+    pilot, task, base = record["pilot"], record["task"], parse_model_string(record["base"]["model"]).name
     return (
         f"# Adapter for simulated respondents: {task['name']}\n\n"
-        f"A LoRA adapter (PEFT) on `{record['base']['model']}`, trained by surveyeval {record['surveyeval']} on "
+        f"A LoRA adapter (PEFT) on `{base}`, trained by surveyeval {record['surveyeval']} on "
         f"{pilot['people']} people of task `{task['name']}` {task['version']}, objective `{record['options']['objective']}`. "
         f"`{RECORD}` holds options, hashes of the people trained on, and the loss curve.\n\n"
         "Rows made with it are simulated. They are not respondents.\n"
@@ -121,12 +141,22 @@ def _readme(record: Mapping[str, Any]) -> str:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """`surveyeval.json` of an adapter folder; None when there is none."""
-    try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_text())
-    except (OSError, ValueError):
+    """`surveyeval.json` of an adapter folder; None when there is none.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read.
+    """
+    path = folder / RECORD
+    if not path.exists():
         return None
-    return record
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"is damaged: {error}", file=str(path), hint="choose another --output, or delete it"
+        ) from error
 
 
 def losses(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

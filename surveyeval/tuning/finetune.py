@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,16 +19,18 @@ from surveyeval.data.split import Split
 from surveyeval.errors import ConfigError, ModelError
 from surveyeval.model.baselines import make_baseline
 from surveyeval.model.build import build_model
-from surveyeval.model.hf import HFModel, require_torch
+from surveyeval.model.hf import HFModel
+from surveyeval.model.lora import LoraModel
 from surveyeval.model.protocol import Interviews
+from surveyeval.model.weights import require_torch
 from surveyeval.progress import Progress, Silent
 from surveyeval.task.human import HumanData
 from surveyeval.task.task import Task
 from surveyeval.tuning.adapter import RECORD, add_adapter, losses, read_record, save_adapter
 from surveyeval.tuning.options import PilotDesign, TuningOptions
-from surveyeval.tuning.pilot import Pilot, choose_pilot, pilot_record
+from surveyeval.tuning.pilot import Pilot, choose_pilot, pilot_record, without_items
 from surveyeval.tuning.sequences import Row, make_rows
-from surveyeval.tuning.trainer import Curve, Stage, Trainer
+from surveyeval.tuning.trainer import Curve, Stage, Trainer, out_of_memory
 
 __all__ = ["Adapter", "finetune"]
 
@@ -68,6 +70,7 @@ def finetune(
     again: bool = False,
     progress: Progress | None = None,
     pilot: Pilot | None = None,
+    held_out: Iterable[str] = (),
 ) -> Adapter:
     """Fine-tune a base on a pilot.
 
@@ -88,6 +91,8 @@ def finetune(
     progress : Progress, optional
     pilot : Pilot, optional
         People chosen otherwise than by the design (a study's folds).
+    held_out : iterable of str
+        Items that are left out of the interviews, to be asked of the finished model alone.
 
     Raises
     ------
@@ -98,92 +103,123 @@ def finetune(
     """
     design, options, progress = design or PilotDesign(), options or TuningOptions(), progress or Silent()
     pilot = pilot or choose_pilot(task, human, split, design)
-    _check_stop(options, len(pilot.rows))
-    named = build_model(base)
-    model = named.model
-    if not isinstance(model, HFModel):
-        raise ModelError(
-            f"base {base!r} is no transformers model, so it cannot be fine-tuned", hint="use embedded:... or hf:..."
-        )
+    string, model = _base(base)
     device, dtype = _device_and_dtype(options)
     identity = {
         "task": task.content_hash,
         "profile_set": task.profile_set,
         "data": human.sha256,
-        "base": {"model": named.string, "hash": model.weights_hash()},
+        "base": {"model": string, "hash": model.weights_hash()},
         "pilot": pilot_record(task, human, pilot, design),
         "options": options.model_dump(mode="json"),
         "device": device,
         "dtype": dtype,
+        "held_out": sorted(held_out),
     }
-    key = digest(identity)
+    found = _found(output, identity, again=again)
+    if found is not None:
+        progress.note(f"found finished adapter {output}; --again trains it anew")
+        return Adapter(output, found)
+    people = without_items(pilot.sample(human.sample), identity["held_out"])
+    progress.note(f"training on {people.n} people, {dtype} on {device}")
+    rows = make_rows(model, task, people, frozenset(design.hide), _targets(task, people, options, design))
+    _check_rows(rows, options)
+    del model  # it holds the base's weights in memory, to score with
+    wrapped = _wrapped(_base(base)[1], options, device, dtype)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint = output.with_name(f".{output.name}.checkpoint")
+    trainer = Trainer(wrapped, rows, options, device, checkpoint, digest(identity), _Steps(progress))
+    if trainer.resumed:
+        progress.note("continuing from the last checkpoint")
+    elif trainer.foreign:
+        progress.note(f"{checkpoint.name} is the checkpoint of another training, or damaged: it is written over")
+    curve, epochs = _stages(trainer, rows, options, progress)
+    record = _record(task, human, identity, design, trainer, curve, epochs)
+    save_adapter(output, wrapped, record, replace=again)
+    checkpoint.unlink(missing_ok=True)
+    return Adapter(output, record)
+
+
+def _base(base: str) -> tuple[str, HFModel]:
+    """Canonical model string of the base, and the base itself."""
+    named = build_model(base)
+    if isinstance(named.model, LoraModel):
+        raise ModelError(f"base {base!r} is an adapter itself", hint="give the base of that adapter")
+    if not isinstance(named.model, HFModel):
+        raise ModelError(
+            f"base {base!r} is no transformers model, so it cannot be fine-tuned", hint="use embedded:... or hf:..."
+        )
+    return named.string, named.model
+
+
+def _found(output: Path, identity: Mapping[str, Any], *, again: bool) -> dict[str, Any] | None:
+    """The record of the finished adapter that is asked for; an error where the folder holds anything else."""
+    if not output.exists():
+        return None
+    if not output.is_dir():
+        raise ConfigError("is no folder", file=str(output), hint="choose another --output")
     found = read_record(output)
-    if found is not None and not again:
-        if found.get("identity") == key:
-            progress.note(f"found finished adapter {output}; --again trains it anew")
-            return Adapter(output, found)
+    if found is None:
+        if any(output.iterdir()):
+            raise ConfigError(f"exists and holds no {RECORD}", file=str(output), hint="choose another --output")
+        return None
+    if again:
+        return None
+    if found.get("identity") != digest(identity):
         raise ConfigError(
             f"holds another adapter: {_difference(found, identity)}",
             file=str(output),
             hint="choose another --output, or --again to replace it",
         )
-    if output.exists() and found is None and any(output.iterdir()):
-        raise ConfigError(f"exists and holds no {RECORD}", file=str(output), hint="choose another --output")
-    return _train(task, human, pilot, model, output, design, options, identity, key, device, dtype, again, progress)
+    return found
 
 
-def _train(
+def _wrapped(base: HFModel, options: TuningOptions, device: str, dtype: str) -> Any:
+    """The base in the dtype of training, with a fresh adapter."""
+    torch = require_torch()
+    try:
+        model, _ = base.read(getattr(torch, dtype))
+        return add_adapter(model.to(device), options)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise ModelError(
+            "memory ran out while the base was loaded", hint="use --dtype bfloat16 or a smaller base"
+        ) from error
+
+
+class _Steps:
+    """Tells the progress of a stage; a continued one begins where it was."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.stage = progress, ""
+
+    def __call__(self, stage: Stage, step: int, steps: int) -> None:
+        if stage.name != self.stage:
+            self.stage = stage.name
+            self.progress.phase(f"training{'' if stage.name == 'final' else f', {stage.name}'}", steps)
+            self.progress.advance(step - 1)
+        self.progress.advance()
+        if step == steps:
+            self.progress.finish()
+
+
+def _record(
     task: Task,
     human: HumanData,
-    pilot: Pilot,
-    model: HFModel,
-    output: Path,
+    identity: Mapping[str, Any],
     design: PilotDesign,
-    options: TuningOptions,
-    identity: dict[str, Any],
-    key: str,
-    device: str,
-    dtype: str,
-    again: bool,
-    progress: Progress,
-) -> Adapter:
-    torch = require_torch()
-    people = pilot.sample(human.sample)
-    progress.note(f"training on {people.n} people, {dtype} on {device}")
-    rows = make_rows(model, task, people, frozenset(design.hide), _targets(task, people, options, design))
-    if not rows:
-        raise ModelError("nobody of the pilot answered the first item, so there is nothing to learn")
-
-    def make() -> Any:
-        base, _ = model.read(getattr(torch, dtype))
-        return add_adapter(base.to(device), options)
-
-    output.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint = output.with_name(f".{output.name}.checkpoint")
-    stage_names: list[str] = []
-
-    def step_done(stage: Stage, step: int, steps: int, loss: float) -> None:
-        if stage.name not in stage_names:
-            stage_names.append(stage.name)
-            progress.phase(f"training{'' if stage.name == 'final' else f', {stage.name}'}", steps)
-            progress.advance(step - 1)
-        progress.advance()
-        if step == steps:
-            progress.finish()
-
-    trainer = Trainer(make, rows, options, device, checkpoint, key, step_done)
-    if trainer.resumed:
-        progress.note("continuing from the last checkpoint")
-    weights, curve, chosen = _stages(trainer, rows, options, progress)
-    wrapped = make()
-    for name, weight in wrapped.named_parameters():
-        if weight.requires_grad:
-            weight.data.copy_(weights[name])
-    record = {
+    trainer: Trainer,
+    curve: Curve,
+    epochs: int,
+) -> dict[str, Any]:
+    """What `surveyeval.json` holds."""
+    trained = trainer.finished.values()
+    return {
         "format": 1,
         "surveyeval": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "identity": key,
+        "identity": digest(identity),
         "task": {
             "name": task.name,
             "version": task.version,
@@ -197,29 +233,28 @@ def _train(
         },
         **{name: identity[name] for name in ("base", "pilot", "options", "device", "dtype")},
         "hidden": sorted(design.hide),
-        "epochs": chosen,
+        "held_out": identity["held_out"],
+        "epochs": epochs,
         "loss": losses(curve.points),
-        "cost": {"tokens": curve.tokens, "steps": len(curve.points), "seconds": round(curve.seconds, 1)},
+        "cost": {
+            "tokens": sum(one.tokens for one in trained),
+            "steps": sum(len(one.points) for one in trained),
+            "seconds": round(sum(one.seconds for one in trained), 1),
+        },
     }
-    save_adapter(output, wrapped, record, replace=again)
-    checkpoint.unlink(missing_ok=True)
-    return Adapter(output, record)
 
 
-def _stages(
-    trainer: Trainer, rows: Sequence[Row], options: TuningOptions, progress: Progress
-) -> tuple[dict[str, Any], Curve, int]:
-    """Weights, curve and number of epochs by the way of stopping that was asked for."""
+def _stages(trainer: Trainer, rows: Sequence[Row], options: TuningOptions, progress: Progress) -> tuple[Curve, int]:
+    """Curve and number of epochs by the way of stopping that was asked for."""
     everybody = tuple(range(len(rows)))
     if options.stop == "fixed":
-        weights, curve = trainer.train(Stage("final", everybody))
-        return weights, curve, options.epochs
+        return trainer.train(Stage("final", everybody)), options.epochs
     fold = _folds(rows, options.seed)
     if options.stop == "early":
         held_out = tuple(i for i in everybody if fold[i] == 0)
         kept = tuple(i for i in everybody if fold[i] != 0)
-        weights, curve = trainer.train(Stage("final", kept, held_out, keep_best=True))
-        return weights, curve, int(np.argmin(curve.validation())) + 1
+        curve = trainer.train(Stage("final", kept, held_out, keep_best=True))
+        return curve, int(np.argmin(curve.validation())) + 1
     validation = []
     for number in range(FOLDS):
         name = f"fold {number + 1} of {FOLDS}"
@@ -230,12 +265,12 @@ def _stages(
     mean = np.mean(validation, axis=0)
     epochs = int(mean.argmin()) + 1
     told = ", ".join(f"{value:.3f}" for value in mean)
-    progress.note(f"mean loss held out after each epoch: {told}; {epochs} epochs are taken")
-    weights, curve = trainer.train(Stage("final", everybody, epochs=epochs))
+    progress.note(f"mean loss held out after each epoch: {told}; epochs taken: {epochs}")
+    curve = trainer.train(Stage("final", everybody, epochs=epochs))
     last = {point["epoch"]: point for point in curve.points}
     for number, value in enumerate(mean[:epochs], start=1):
         last[float(number)]["validation"] = float(value)
-    return weights, curve, epochs
+    return curve, epochs
 
 
 def _folds(rows: Sequence[Row], seed: int) -> NDArray[np.int64]:
@@ -246,7 +281,10 @@ def _folds(rows: Sequence[Row], seed: int) -> NDArray[np.int64]:
     return np.array([fold[row.person] for row in rows], dtype=np.int64)
 
 
-def _check_stop(options: TuningOptions, people: int) -> None:
+def _check_rows(rows: Sequence[Row], options: TuningOptions) -> None:
+    people = len({row.person for row in rows})
+    if not people:
+        raise ModelError("nobody of the pilot answered the first item, so there is nothing to learn")
     if options.stop != "fixed" and people < FEWEST_TO_CHOOSE:
         raise ConfigError(
             f"--stop {options.stop} would choose an epoch with {people // FOLDS} people held out",
@@ -269,13 +307,17 @@ def _targets(
 
 def _device_and_dtype(options: TuningOptions) -> tuple[str, str]:
     torch = require_torch()
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     device = options.device
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if present["cuda"] else "cpu"
+    if not present[device]:
+        able = ", ".join(name for name, is_there in present.items() if is_there)
+        raise ModelError(f"device {device!r} is not there", hint=f"devices: {able}")
     dtype = options.dtype
     if dtype == "auto":
-        fast = device == "cuda" or torch.cpu._is_avx512_bf16_supported()
-        dtype = "bfloat16" if fast else "float32"
+        fast = torch.cuda.is_bf16_supported() if device == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        dtype = "bfloat16" if fast and device != "mps" else "float32"
     return device, dtype
 
 
@@ -292,5 +334,7 @@ def _difference(found: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
     different = [words[name] for name in words if stored.get(name) != identity[name]]
     options = identity["options"]
     held = stored.get("options") or {}
-    different += [f"{name} {held.get(name)} and not {options[name]}" for name in options if held.get(name) != options[name]]
+    different += [
+        f"{name} {held.get(name)} and not {options[name]}" for name in options if held.get(name) != options[name]
+    ]
     return f"{', '.join(different) or 'it'} differs"

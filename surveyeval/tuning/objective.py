@@ -18,13 +18,26 @@ __all__ = ["Batch", "batch_loss", "collate", "make_batches"]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Rows padded on the right to one length, as tensors, with the places that count."""
+    """Rows padded on the right to one length, as tensors, and the terms of their loss.
 
-    rows: tuple[Row, ...]
+    Parameters
+    ----------
+    ids, mask : (rows, width) int tensors
+    row_of_place, place : (places,) int tensors
+        Where logits are read.
+    at, token : (terms,) int tensors
+        Number of the place, and the token whose log-probability there counts.
+    weight : (terms,) float tensor
+        How much it counts: 1 for a label, the target probability for an option.
+    """
+
     ids: Any
     mask: Any
     row_of_place: Any
-    places: Any
+    place: Any
+    at: Any
+    token: Any
+    weight: Any
 
     @property
     def read(self) -> int:
@@ -61,27 +74,28 @@ def make_batches(rows: Sequence[Row], order: Sequence[int], budget: int) -> list
 
 
 def collate(rows: Sequence[Row], device: Any) -> Batch:
-    """Pad rows and find the places that count."""
+    """Pad rows and find the places and tokens that count."""
     import torch
 
     width = max(row.length for row in rows)
     ids = torch.zeros((len(rows), width), dtype=torch.long)
     mask = torch.zeros_like(ids)
-    row_of_place: list[int] = []
-    places: list[int] = []
+    places: list[tuple[int, int]] = []
+    terms: list[tuple[int, int, float]] = []
     for number, row in enumerate(rows):
         ids[number, : row.length] = torch.tensor(row.tokens[: row.length])
         mask[number, : row.length] = 1
-        own = [place for place, _ in row.labels] + [choice.place for choice in row.choices]
-        row_of_place += [number] * len(own)
-        places += own
-    return Batch(
-        tuple(rows),
-        ids.to(device),
-        mask.to(device),
-        torch.tensor(row_of_place, device=device),
-        torch.tensor(places, device=device),
-    )
+        for place, token in row.labels:
+            terms.append((len(places), token, 1.0))
+            places.append((number, place))
+        for choice in row.choices:
+            terms += [(len(places), token, p) for token, p in zip(choice.tokens, choice.target, strict=True)]
+            places.append((number, choice.place))
+    row_of_place, place = torch.tensor(places).T
+    at, token = torch.tensor([term[:2] for term in terms]).T
+    weight = torch.tensor([term[2] for term in terms])
+    tensors = (ids, mask, row_of_place, place, at, token, weight)
+    return Batch(*(tensor.to(device) for tensor in tensors))
 
 
 @contextmanager
@@ -89,7 +103,7 @@ def _only(model: Any, batch: Batch) -> Iterator[None]:
     """Within this block, the output layer sees the hidden states of the batch's places alone."""
 
     def chosen(module: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (given[0][batch.row_of_place, batch.places][None], *given[1:])
+        return (given[0][batch.row_of_place, batch.place][None], *given[1:])
 
     # A hook, so that whatever the architecture does to its logits (capping, scaling) is still done.
     handle = model.get_output_embeddings().register_forward_pre_hook(chosen)
@@ -122,16 +136,4 @@ def batch_loss(model: Any, batch: Batch) -> tuple[Any, int]:
     with _only(model, batch):
         logits = model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False).logits[0]
     log_prob = torch.log_softmax(logits.float(), dim=-1)
-    losses = []
-    start = 0
-    for row in batch.rows:
-        if row.labels:
-            wanted = torch.tensor([token for _, token in row.labels], device=log_prob.device)
-            own = log_prob[start : start + len(row.labels)]
-            losses.append(-own.gather(1, wanted[:, None]).sum())
-        for offset, choice in enumerate(row.choices, start=len(row.labels)):
-            target = torch.tensor(choice.target, device=log_prob.device)
-            scored = log_prob[start + offset, torch.tensor(choice.tokens, device=log_prob.device)]
-            losses.append(-(target * scored).sum())
-        start += len(row.labels) + len(row.choices)
-    return torch.stack(losses).sum(), start
+    return -(batch.weight * log_prob[batch.at, batch.token]).sum(), len(batch.place)

@@ -7,12 +7,12 @@ scored. An interview whose template only appends is one row; otherwise each answ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surveyeval.data.sample import Sample
+from surveyeval.data.sample import Sample, State
 from surveyeval.errors import CapabilityError
 from surveyeval.model.hf import HFModel
 from surveyeval.model.protocol import Request
@@ -87,7 +87,7 @@ def make_rows(
         The base; gives tokens.
     task : Task
     people : Sample
-        With answers. A sequential interview ends at the first item that a person did not answer.
+        With answers. A sequential interview ends at the first item that a person was asked and did not answer.
     hidden : frozenset of str
         Profile fields that are left out.
     targets : mapping of item to (n, K) float array, optional
@@ -101,8 +101,10 @@ def make_rows(
     """
     rows: list[Row] = []
     for person, interview in enumerate(render_interviews(task, people.without_answers(), hidden)):
-        chosen = [int(people.answers[item.name][person]) for item in task.items]
-        steps = _steps(model, interview, chosen)
+        asked = [j for j, item in enumerate(task.items) if people.states[item.name][person] != State.NOT_ASKED]
+        chosen = [int(people.answers[task.items[j].name][person]) for j in asked]
+        # what a person was not asked is no part of their interview
+        steps = _steps(model, replace(interview, questions=tuple(interview.questions[j] for j in asked)), chosen)
         if targets is None:
             rows += _answer_rows(steps, person)
         else:
@@ -169,7 +171,7 @@ def _choice_rows(steps: Sequence[_Step], person: int, targets: Mapping[str, NDAr
         if any(len(option) > 1 for option in step.options):
             raise CapabilityError(
                 f"objective 'distribution' needs options of one token, and those of item {step.item!r} have more",
-                hint="set interview.options: letters, or use --objective answers",
+                hint="set interview.options: letters and no ?terminator=end, or use --objective answers",
             )
         wanted = targets[step.item][person]
         choices.append(
