@@ -156,7 +156,7 @@ def new_manifest(
     tried: int,
     removed_training_rows: int,
 ) -> dict[str, Any]:
-    """The manifest of a run that has just begun. It names no path of this machine."""
+    """The manifest of a run that has just begun. It names no path of this machine but those that the user wrote."""
     return {
         "format": 1,
         "id": run_identity.hash,

@@ -45,6 +45,9 @@ def notes(task: Task) -> list[Problem]:
     """What the task file says that this version does not use, with its place."""
     document = parse_document(task.text, task.file)
     found = []
+    if task.spec.equivalence is not None:
+        message = "margins are recorded; tests of equivalence are not supported in this version"
+        found.append(document.problem(("equivalence",), message, key=True))
     for number, regression in enumerate(task.spec.regressions):
         if regression.family in ("ordered", "multinomial"):
             message = f"family {regression.family!r} is not supported in this version; {regression.name!r} is left out"

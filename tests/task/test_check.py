@@ -115,6 +115,7 @@ def test_unsupported_families_are_notes(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     found = notes(load_task(str(path)))
     assert [one.line for one in found] == [
+        next(n for n, line in enumerate(lines, 1) if line.startswith("equivalence:")),
         next(n for n, line in enumerate(lines, 1) if "ordered" in line),
         next(n for n, line in enumerate(lines, 1) if "points" in line),
     ]
