@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ls", "run_state"]
 
-_KINDS = ("tasks", "models", "metrics", "plugins", "runs")
+_KINDS = ("tasks", "models", "metrics", "studies", "plugins", "runs")
 
 
 @click.command()
@@ -23,13 +23,13 @@ _KINDS = ("tasks", "models", "metrics", "plugins", "runs")
 @click.option("--output", "-o", default="runs", help="Folder of run directories.  [default: runs]")
 @click.pass_obj
 def ls(obj: dict[str, bool], kind: str, output: str) -> None:
-    """List tasks, models, metrics, plugins or runs."""
+    """List tasks, models, metrics, studies, plugins or runs."""
     if kind == "runs":
         _runs(output)
     elif kind == "plugins":
         _plugins(debug=obj["debug"])
     else:
-        {"tasks": _tasks, "models": _models, "metrics": _metrics}[kind]()
+        {"tasks": _tasks, "models": _models, "metrics": _metrics, "studies": _studies}[kind]()
 
 
 def _tasks() -> None:
@@ -44,6 +44,12 @@ def _tasks() -> None:
         rows.append((task.name, [task.title, "; ".join(part for part in (facts, owner, synthetic) if part)]))
     print_entries(rows)
     _failures(installed(load=False))
+
+
+def _studies() -> None:
+    from surveyeval.grid.catalogue import summaries
+
+    print_entries([(name, [title, f"tasks: {tasks}"]) for name, title, tasks in summaries()])
 
 
 def _failures(plugins: list[Plugin]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from surveyeval.errors import ConfigError, did_you_mean
 
-__all__ = ["find_study", "study_names"]
+__all__ = ["find_study", "study_names", "summaries"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -22,6 +22,18 @@ def studies_folder() -> Path:
 def study_names() -> list[str]:
     """Names of the shipped studies."""
     return sorted(path.stem for path in studies_folder().glob("*.yaml"))
+
+
+def summaries() -> list[tuple[str, str, str]]:
+    """Name, title and tasks of each shipped study."""
+    import yaml
+
+    found = []
+    for name in study_names():
+        content = yaml.safe_load((studies_folder() / f"{name}.yaml").read_text())
+        tasks = [task if isinstance(task, str) else task["name"] for task in content["tasks"]]
+        found.append((name, str(content["title"]), ", ".join(tasks)))
+    return found
 
 
 def find_study(name: str) -> Path:
