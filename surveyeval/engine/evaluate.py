@@ -47,6 +47,7 @@ def evaluate(
     splits: int | None = None,
     against: Sequence[str] = (),
     floors: Mapping[str, Respondent] | None = None,
+    hidden: frozenset[str] = frozenset(),
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Compare simulated samples with people.
@@ -70,6 +71,8 @@ def evaluate(
         ``floor_name``, for the headlines.
     floors : mapping of name to Respondent, optional
         Naive stand-ins that are fitted already; default: fitted on the pilot.
+    hidden : frozenset of str
+        Profile fields that the models did not see; the floors do not see them either.
     progress : callable, optional
         Called with (done, total).
 
@@ -78,15 +81,18 @@ def evaluate(
     DataFrame
         Long form, see `surveyeval.engine.estimates`.
     """
-    return make_table(_Evaluation(task, human, simulated, pilot, metrics, seed, splits, against, floors).rows(progress))
+    return make_table(
+        _Evaluation(task, human, simulated, pilot, metrics, seed, splits, against, floors, hidden).rows(progress)
+    )
 
 
 class _Evaluation:
     def __init__(
         self, task: Task, human: Sample, simulated: Mapping[str, Sequence[Sample]], pilot: Sample,
         metrics: Sequence[Metric], seed: int, splits: int | None, against: Sequence[str],
-        floors: Mapping[str, Respondent] | None,
+        floors: Mapping[str, Respondent] | None, hidden: frozenset[str],
     ) -> None:  # fmt: skip
+        self.hidden = hidden
         self.against = [name for name in against if name in simulated]
         self.task, self.human, self.simulated, self.pilot = task, human, simulated, pilot
         self.make = Rows(task, human, seed)
@@ -174,7 +180,7 @@ class _Evaluation:
     def _draw(self, name: str, split: int) -> Sample:
         uniforms = generator(self.seed, "floor", name, str(split)).random((self.human.n, len(self.task.items)))
         people = self.human.without_answers()
-        answers = self.floors[name].answer(Interviews(self.task, people, uniforms))
+        answers = self.floors[name].answer(Interviews(self.task, people, uniforms, hidden=self.hidden))
         return people.with_answers(answers.answers, states=answers.states)
 
     def _population_rows(
@@ -236,7 +242,7 @@ class _Evaluation:
             drawn[0],
             value=np.mean([track.value for track in drawn], axis=0),
             loss=np.mean([track.loss for track in drawn], axis=0),
-            by_split=list(np.mean([track.by_split for track in drawn], axis=0)),
+            by_split=[values for track in drawn for values in track.by_split],
         )
         matched = self.make.summary(spec, key, "matched", model, mean, q, size)
         matched["draws"] = len(drawn)
@@ -309,7 +315,7 @@ class _Evaluation:
         """The people with the floor's log-probabilities of their own answers."""
         people = self.human.without_answers()
         empty = np.zeros((self.human.n, len(self.task.items)))
-        scores = self.floors[name].log_prob(Interviews(self.task, people, empty), self.human)
+        scores = self.floors[name].log_prob(Interviews(self.task, people, empty, hidden=self.hidden), self.human)
         return replace(self.human, log_prob=scores, simulated=True)
 
     def _individual(self, metric: Metric, draws: Sequence[Sample], kept: FloatArray) -> Values:

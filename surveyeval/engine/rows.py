@@ -54,6 +54,14 @@ class Rows:
         }  # fmt: skip
         return {**base, **columns}
 
+    def _half(self, key: Key) -> float:
+        """People in a half, the odd one of each arm sitting out; NaN for a group, whose share of a half varies."""
+        if "=" in key.group:
+            return float("nan")
+        arms, counts = np.unique(self.human.arm.astype(str), return_counts=True)
+        sizes = dict(zip(arms.tolist(), (counts // 2).tolist(), strict=True))
+        return float(sizes.get(key.arm, 0) if key.arm else sum(sizes.values()))
+
     def summary(
         self, spec: MetricSpec, key: Key, quantity: str, model: str, track: Track, q: int,
         size: tuple[str, str, tuple[str, ...]],
@@ -61,7 +69,7 @@ class Rows:
         """Value of one sample in halves, with its interval or band."""
         status, reason, flags = size
         series = track.value[:, q]
-        half = self.human.n // 2
+        half = self._half(key)
         n_eff = float(track.n_eff[q]) if track.n_eff is not None else np.nan
         known = track.status.get(key, ("ok", ""))
         if status == "ok" or known[0] == "not_applicable":
@@ -86,7 +94,8 @@ class Rows:
             model,
             value=float(series[0]),
             reason=reason,
-            estimand=f"expected value between {half} people and {half} stand-ins",
+            estimand="expected value between "
+            + ("halves of the group" if np.isnan(half) else f"{half:.0f} people and {half:.0f} stand-ins"),
             **common,
         )
         if spec.interval == "jackknife" and np.isfinite(series).all():

@@ -193,8 +193,9 @@ def _answer_blocks(experiment: Experiment, named: NamedModel, run: Run, plan: Pl
             model.load()
             progress.finish()
         hidden = frozenset(experiment.options.hidden)
-        pilot_rows, _ = experiment.split.divide(experiment.options.pilot)
-        trained = _trained_on(model, task, experiment.human)[pilot_rows]
+        # by identifier: the pilot of a study's design is not the front of the split
+        known = set(experiment.human.sample.respondent[_trained_on(model, task, experiment.human)])
+        trained = np.array([name in known for name in experiment.pilot.respondent], dtype=bool)
         preparation = prepare_model(model, task, experiment.pilot, hidden, progress, trained)
         if preparation.calibration != Calibration():
             run.manifest["model"]["calibration"] = preparation.calibration.to_dict()

@@ -60,11 +60,13 @@ def score(experiment: Experiment, runs: Sequence[Run], metrics: Sequence[Metric]
         metrics=metrics,
         seed=options.seed,
         splits=options.splits,
+        hidden=frozenset(options.hidden),
         progress=count,
     )
     progress.finish()
     for run in runs:
-        rows = table[(table["model"] == run.model) | table["quantity"].isin(["reference", "floor"])]
+        # Rows without a model say which metrics do not apply, or failed, and why.
+        rows = table[table["model"].isin([run.model, ""]) | table["quantity"].isin(["reference", "floor"])]
         content: dict[str, Any] = {"format": 1, "identity": run.id, "estimates": to_records(rows)}
         write_atomically(run.folder / "metrics.json", json.dumps(content, indent=0, allow_nan=False) + "\n")
         tables = describe(experiment.task, experiment.test, simulated[run.model], experiment.pilot)

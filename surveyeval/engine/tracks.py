@@ -46,11 +46,13 @@ class Track:
         self.flags.update(values.flags)
         if values.n_eff is not None:
             least = values.n_eff[:2].min(axis=0)
-            self.n_eff = least if self.n_eff is None else np.minimum(self.n_eff, least)
+            self.n_eff = least if self.n_eff is None else self.n_eff + least
 
     def finished(self) -> Track:
         """Means over splits."""
-        return replace(self, value=self.value / max(self.count, 1), loss=self.loss / max(self.count, 1))
+        count = max(self.count, 1)
+        size = None if self.n_eff is None else self.n_eff / count
+        return replace(self, value=self.value / count, loss=self.loss / count, n_eff=size)
 
 
 def loss_of(values: Values, spec: MetricSpec) -> FloatArray:

@@ -151,15 +151,19 @@ class StudyPeople:
         in_scope = np.ones(self.human.sample.n, dtype=bool)
         if design.scope != "all":
             in_scope = np.asarray(self.human.sample.arm == arm)
-        available = int(in_scope[order].sum())
+        able, words = in_scope, "people in scope"
+        if design.balance in self.task.column_types:
+            # Balancing passes over people whose level is not known, and would go on to the test people.
+            able = in_scope & (self.task.groups(self.human.sample, design.balance)[0] >= 0)
+            words = f"people in scope with a known {design.balance!r}"
+        available = int(able[order].sum())
         if design.size == "all":
             return available
         wanted = float(design.size)
         size = round(wanted * int(in_scope.sum())) if wanted < 1 else int(wanted)
         if size > available:
             raise ConfigError(
-                f"a pilot of {design.size} ({size} people) is asked for, and {available} people in scope are outside the "
-                "test set",
+                f"a pilot of {design.size} ({size} people) is asked for, and {available} {words} are outside the test set",
                 hint="write a smaller size, or all",
             )
         return size

@@ -261,7 +261,7 @@ class TaskStudy:
                 "hidden": design.hidden(self.task),
                 "splits": self.spec.splits,
                 "seed": self.spec.seed,
-                "format": 1,
+                "format": 2,
             }
         )
         path = self.folder / "estimates" / f"{identity[:16]}.json"
@@ -305,6 +305,7 @@ class TaskStudy:
             splits=self.spec.splits,
             against=[name for name in samples if name in AGAINST or name.partition(" @ ")[0] in AGAINST],
             floors=floors,
+            hidden=frozenset(design.hidden(self.task)),
             progress=told,
         )
         self.progress.finish()

@@ -196,8 +196,9 @@ class TaskView:
 
     @property
     def half(self) -> int:
-        """People in each half."""
-        return self.n // 2
+        """People in each half; the odd one of each arm sits out."""
+        held = self.own.loc[(self.own["quantity"] == "matched") & (self.own["arm"] == ""), "half"].dropna()
+        return int(held.max()) if len(held) else self.n // 2
 
     @cached_property
     def sizes(self) -> list[str]:

@@ -66,6 +66,10 @@ class _PatternMetric:
         """Flags of the headline value, from the human sample."""
         return ()
 
+    def ruled_out(self, human: Sample, pilot: Sample) -> str:
+        """Why the people and the pilot rule out the metric, or nothing."""
+        return ""
+
     def pair(self, people: PatternTable, rows: PatternTable, pilot: PatternTable | None) -> Any:
         """What depends on both samples but not on weights."""
         return None
@@ -85,6 +89,8 @@ class _PatternMetric:
         for table, whom in ((people, "nobody among the people"), (rows, "no simulated respondent")):
             if not table.complete.any():
                 status = dict.fromkeys(keys, ("not_estimable", f"{whom} answered all of {', '.join(items)}"))
+        if reason := self.ruled_out(human, pilot):
+            status = dict.fromkeys(keys, ("not_applicable", reason))
         flags = self.flags(task, people, human)
 
         def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
@@ -235,6 +241,11 @@ class PilotCopies(_PatternMetric):
     def items(self, task: Task) -> tuple[str, ...]:
         """Pattern items and actions."""
         return tuple(dict.fromkeys((*task.patterns, *task.actions)))
+
+    def ruled_out(self, human: Sample, pilot: Sample) -> str:
+        """Cross-fitting: everybody is a pilot respondent of other folds, so everybody repeats themselves."""
+        overlap = not set(human.respondent).isdisjoint(pilot.respondent)
+        return "test people are pilot respondents of other folds, so they repeat themselves" if overlap else ""
 
     def pair(self, people: PatternTable, rows: PatternTable, pilot: PatternTable | None) -> tuple[BoolArray, BoolArray]:
         """Which distinct patterns of each side occur in the pilot."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surveyeval.data.sample import Sample
+from surveyeval.data.sample import Sample, State
 from surveyeval.metric._tabulate import Bound, kish, ratio
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
@@ -36,8 +36,13 @@ def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
     position = np.array([rows.get(respondent, -1) for respondent in simulated.respondent], dtype=np.int64)
     bits = np.full((simulated.n, len(task.items)), np.nan)
     unscored = np.zeros(simulated.n, dtype=bool)
+    # A sequential interview cannot go on as it was after an item that the person was asked and did not answer. What is
+    # scored follows from the people alone, so that it is the same for every model and differences are paired.
+    heard = np.ones(human.n, dtype=bool)
     for j, item in enumerate(task.items):
-        answered = (position >= 0) & human.answered(item.name)[position]
+        answered = (position >= 0) & (human.answered(item.name) & heard)[position]
+        if task.spec.interview.mode == "sequential":
+            heard &= human.answered(item.name) | (human.states[item.name] == State.NOT_ASKED)
         bits[answered, j] = -simulated.log_prob[item.name][answered] / np.log(2)
         lacking = answered & np.isnan(bits[:, j])
         if answered.any() and lacking[answered].all():

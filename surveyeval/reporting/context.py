@@ -85,13 +85,13 @@ class Context:
 
     @property
     def half(self) -> int:
-        """People in each half; the odd one sits out."""
-        return self.n // 2
+        """People in each half; the odd one of each arm sits out."""
+        return sum(int(arm["n"]) // 2 for arm in self.sizes["arms"])
 
     @property
     def half_size(self) -> str:
         """People in a half, and how many they are worth where weights differ."""
-        effective = round(float(self.sizes["n_eff"]) / 2)
+        effective = round(self.half * float(self.sizes["n_eff"]) / max(self.n, 1))
         worth = "" if effective == self.half else f", effective {count(effective)}"
         return f"{count(self.half)} {self.words.short} in each half{worth}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from surveyeval.reporting.adapters import adapter_of, arms_said
@@ -12,6 +12,7 @@ from surveyeval.reporting.comparison import resampled, what_profiles_add
 from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import count, enumerate_words, percent
+from surveyeval.reporting.quantities import axis
 
 __all__ = ["elicited", "generated", "human_source", "invalid_share", "limits", "undecided", "wording"]
 
@@ -111,12 +112,24 @@ def informed(context: Context) -> list[str]:
             more += [f"{name}. {arms} Results by arm say which arms it had not seen."] if arms else []
         elif text.startswith("lora:"):
             users.append(f"{name} (an adapter; see its banner and fingerprint for the rows it was trained on)")
+        users += _prepared(name, run.manifest)
     shown = f" and {enumerate_words(users)}" if users else ""
     apart = f"none of them is a test {context.words.person}"
     said = f"The pilot of {count(split['pilot'])} {context.words.people} informed the naive floors{shown}; {apart}."
     if len(context.arms) > 1 and not more:
         more.append("All arms are in the pilot: nothing here is a result on an unseen arm.")
     return [said, *more]
+
+
+def _prepared(name: str, manifest: Mapping[str, Any]) -> list[str]:
+    """What a language model took from the pilot besides training."""
+    details = manifest["model"].get("fingerprint", {}).get("details", {})
+    said = []
+    if details.get("calibrate", "none") != "none":
+        said.append(f"{name} (calibrated on it, {details['calibrate']})")
+    if details.get("examples"):
+        said.append(f"{name} (interviews of it in the prompt: {details['examples']})")
+    return said
 
 
 def undecided(context: Context) -> list[Fact]:
@@ -213,6 +226,12 @@ def _limits(context: Context) -> Iterator[Fact]:
     yield from _facts("What the profile adds", what_profiles_add(context))
     yield Fact("Intervals", conditional(context))
     yield Fact(
+        "",
+        f"Where a simulation is nearly as near as {context.words.sample}, the interval of its difference from one is about twice as "
+        "wide as it need be: “not told apart” is reached easily there, and is no evidence of equality.",
+    )
+    yield from _facts("Does not apply", absent_axes(context))
+    yield Fact(
         "Reference",
         f"A reference is {context.words.sample} of the same size, not perfection; passing is not evidence of equality; equivalence "
         "is claimed for nothing on this card: no equivalence test was run.",
@@ -227,6 +246,16 @@ def _limits(context: Context) -> Iterator[Fact]:
         "These results hold for this survey. Nothing here supports replacing respondents, estimating effects, or describing a "
         "subgroup that was not tested.",
     )
+
+
+def absent_axes(context: Context) -> list[str]:
+    """Axes of which nothing applies to this task, with the reasons."""
+    shown = {one.key for one in context.axes}
+    reasons: dict[str, dict[str, None]] = {}
+    for line, reason in context.lines.inapplicable():
+        if line.axis not in shown:
+            reasons.setdefault(line.axis, {})[reason] = None
+    return [f"{axis(key).title}: {'; '.join(found)}." for key, found in reasons.items()]
 
 
 def _facts(name: str, said: Sequence[str]) -> list[Fact]:

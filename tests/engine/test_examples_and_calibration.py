@@ -201,6 +201,7 @@ def test_people_trained_on_are_not_calibrated_on(
     trained = np.zeros(human.sample.n, dtype=bool)
     trained[pilot_rows[5:]] = True
     monkeypatch.setattr(HFModel, "trained_on", lambda self, task, human: trained, raising=False)
+    monkeypatch.setattr(HFModel, "cautions", lambda self, task, hidden: (), raising=False)
     scored: list[set[str]] = []
     whole = host.forced
 

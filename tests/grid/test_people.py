@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from surveyeval.grid.plan import Design
 from surveyeval.task.human import HumanData, load_human
 from surveyeval.task.load import load_task
 from surveyeval.task.task import Task
+from tests.tuning import survey
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +123,18 @@ def test_one_arm_alone_leaves_the_others_unseen(disclosure: tuple[Task, HumanDat
     people = StudyPeople(*disclosure, 0.4)
     pilot = people.pilot(Design("all", scope="arm=a-equal-verified"))
     assert (people.unseen(pilot) == (people.test.arm != "a-equal-verified")).all()
+
+
+def test_a_balanced_pilot_never_takes_test_people_for_those_of_unknown_level(tmp_path: Path) -> None:
+    rows = survey.people()
+    for row in rows[::2]:
+        row["group"] = ""
+    task, human, _ = survey.load(survey.write(tmp_path, rows))
+    people = StudyPeople(task, human, 0.4)
+    pool = sorted(set(range(human.sample.n)) - set(people.split.test.tolist()))
+    known = [row for row in pool if human.sample.profile["group"][row] is not None]
+    assert sorted(people.pilot(Design("all", balance="group")).rows.tolist()) == known
+    with pytest.raises(
+        ConfigError, match=f"and {len(known)} people in scope with a known 'group' are outside the test"
+    ):
+        people.pilot(Design(str(len(known) + 1), balance="group"))

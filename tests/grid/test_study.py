@@ -165,3 +165,27 @@ def test_language_models_are_trained_calibrated_and_run_once(tmp_path: Path) -> 
     assert len(list((tmp_path / "study" / "runs").glob("*-base-*"))) == 1
     assert len(list((tmp_path / "study" / "adapters").iterdir())) == 2
     assert (means[means["method"] == "lora"]["tokens"] > 0).all()
+
+
+def test_a_tuned_model_is_known_to_know_the_pilot_of_its_own_design(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="language models are an optional extra")
+    from surveyeval.engine import runner
+    from tests.model import tiny
+
+    told = []
+    original = runner.prepare_model
+
+    def prepare(model, task, pilot, hidden, progress, trained):
+        told.append(trained.tolist())
+        return original(model, task, pilot, hidden, progress, trained)
+
+    monkeypatch.setattr(runner, "prepare_model", prepare)
+    base = f"hf:{tiny.save('llama', tmp_path / 'llama', positions=2048)}?dtype=float32"
+    spec = spec_of(
+        bases=[base], methods=["lora"], baselines=["marginal"], pilots={"sizes": ["10"], "draws": 2},
+        tuning={"epochs": 1, "dtype": "float32"}, limit=30, splits=2,
+    )  # fmt: skip
+    run(spec, tmp_path / "study")
+    assert told == [[True] * 10] * 2

@@ -22,7 +22,9 @@ def test_a_uniform_model_needs_the_logarithm_of_the_number_of_options():
     for item in TASK.items:
         assert single(values, "log_loss", item=item.name) == pytest.approx(np.log2(item.k))
     values = JointLogLoss().compare(TASK, HUMAN, scored(uniform_scores(HUMAN)), HUMAN, {}).values(w, w, 0)
-    bits = sum(HUMAN.answered(item.name) * np.log2(item.k) for item in TASK.items)
+    # a sequential interview is scored up to the first item without an answer
+    heard = np.cumprod([HUMAN.answered(item.name) for item in TASK.items], axis=0)
+    bits = sum(going * np.log2(item.k) for going, item in zip(heard, TASK.items, strict=True))
     some = bits > 0
     assert single(values, "joint_log_loss") == pytest.approx(np.average(bits[some], weights=HUMAN.weight[some]))
 
@@ -54,3 +56,20 @@ def test_models_without_probabilities_are_told_so():
     values = JointLogLoss().compare(TASK, HUMAN, scored({}), HUMAN, {}).values(w, w, 0)
     assert values.status[values.keys[0]][0] == "not_applicable"
     assert np.isnan(values.value).all()
+
+
+def test_what_is_scored_follows_from_the_people_alone_so_that_gains_are_paired():
+    """A language model has no score after the first item without an answer; a baseline has. Both count the same answers."""
+    scores = uniform_scores(HUMAN)
+    stopped = {name: column.copy() for name, column in scores.items()}
+    heard = np.ones(HUMAN.n, dtype=bool)
+    for item in TASK.items:
+        stopped[item.name][~heard] = np.nan
+        heard &= HUMAN.answered(item.name)
+    w = np.ones((1, HUMAN.n))
+    both = [JointLogLoss().compare(TASK, HUMAN, scored(one), HUMAN, {}).values(w, w, 0) for one in (scores, stopped)]
+    assert single(both[0], "joint_log_loss") == single(both[1], "joint_log_loss")
+    independent = make_task(interview={"mode": "independent"})
+    values = JointLogLoss().compare(independent, HUMAN, scored(scores), HUMAN, {}).values(w, w, 0)
+    everything = sum(HUMAN.answered(item.name) * np.log2(item.k) for item in independent.items)
+    assert single(values, "joint_log_loss") == pytest.approx(everything[everything > 0].mean())

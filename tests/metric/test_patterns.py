@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
@@ -138,3 +139,11 @@ def test_a_copy_of_the_pilot_is_seen():
     rows = HUMAN.with_answers(pilot.take(np.arange(200) % 100).answers)
     ones = np.ones((1, 200))
     assert PilotCopies().compare(TASK, HUMAN, rows, pilot, {}).values(ones, ones, 0).value[0, 0] == 1.0
+
+
+def test_copies_of_the_pilot_are_not_counted_where_the_people_are_the_pilot_of_other_folds():
+    apart = replace(HUMAN, respondent=np.array([f"other {name}" for name in HUMAN.respondent], dtype=object))
+    w = np.ones((1, HUMAN.n))
+    for pilot, status in ((HUMAN, "not_applicable"), (apart, None)):
+        values = PilotCopies().compare(TASK, HUMAN, SIMULATED, pilot, {}).values(w, w, 0)
+        assert values.status.get(values.keys[0], (None,))[0] == status

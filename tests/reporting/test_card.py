@@ -165,7 +165,7 @@ def test_sentences_that_every_card_carries(card):
             "Memorisation is not excluded",
             "The pilot of 232 synthetic rows informed",
             "nothing here is a result on an unseen arm",
-            "At this n (125 rows in each half) the following could not be decided",
+            "At this n (124 rows in each half) the following could not be decided",
             "Compared with the demographic cell of the pilot",
             "Resampling the pilot itself (hot deck) is not on this card",
             "bits per respondent",
@@ -217,7 +217,7 @@ def test_size_of_halves_stands_beside_every_table_of_estimates(card, page):
     ]
     assert len(estimates) > 8
     for caption in estimates:
-        size = "all 250 synthetic rows" if caption.startswith("Individuals") else "125 rows in each half"
+        size = "all 250 synthetic rows" if caption.startswith("Individuals") else "124 rows in each half"
         assert caption.endswith(f"({size})")
     assert "250 (effective 250), the first 250 only" in page.words
 
@@ -226,7 +226,7 @@ def test_weighted_halves_tell_their_effective_size():
     base = run()
     tables = {**base.tables, "sizes": {**base.tables["sizes"], "n_eff": 181.4}}
     words = Page(render([RunView(base.manifest, base.estimates, tables)]).html).words
-    assert "125 rows in each half, effective 91" in words
+    assert "124 rows in each half, effective 90" in words
     assert "250 (effective 181)" in words
 
 
@@ -246,7 +246,7 @@ def test_group_table_shows_sizes_values_and_names_what_is_skipped(card):
 
 def test_long_parts_are_folded_and_the_main_tables_are_not(card):
     folded = set(re.findall(r"<summary>([^<]+)</summary>", card.html))
-    for name in ("Alignment: by item (125 rows in each half)", "Shares of every option", "The interview, 2 turns"):
+    for name in ("Alignment: by item (124 rows in each half)", "Shares of every option", "The interview, 2 turns"):
         assert name in folded
     for name in ("Subgroups: by group", "Beliefs and actions, synthetic rows and simulation", "Option mass"):
         assert name not in folded
