@@ -34,7 +34,7 @@ demo: $(VENV)/.installed
 		--output $(DEMO)/adapters/anes96
 	$(BIN)/surveyeval run --task anes96 --model 'smollm2=embedded:smollm2?dtype=bfloat16' \
 		--model 'smollm2 tuned on 60=lora:$(DEMO)/adapters/anes96' --model baseline:cell --model baseline:marginal \
-		--limit 150 --output $(DEMO)
+		--limit 120 --output $(DEMO)
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
