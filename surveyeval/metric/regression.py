@@ -61,18 +61,22 @@ def _full_rank(X: FloatArray, weight: FloatArray) -> NDArray[np.bool_]:
 
 
 def _by_rank(X: FloatArray, y: FloatArray, weight: FloatArray, fit: object) -> Fits:
-    """Fit full-rank cases together and the others one by one on their estimable columns."""
+    """Fit full-rank cases together, and the others with those that can estimate the same columns."""
     B, p = len(weight), X.shape[1]
     coefficient, se = np.full((B, p), np.nan), np.full((B, p), np.nan)
     full = _full_rank(X, weight)
     assert callable(fit)
     if full.any():
         coefficient[full], se[full] = fit(X, y, weight[full])
+    alike: dict[bytes, list[int]] = {}
     for b in np.flatnonzero(~full):
-        columns = _estimable(X, weight[b])
-        if columns.any():
-            one, error = fit(X[:, columns], y, weight[b : b + 1])
-            coefficient[b, columns], se[b, columns] = one[0], error[0]
+        alike.setdefault(_estimable(X, weight[b]).tobytes(), []).append(int(b))
+    for mask, rows in alike.items():
+        columns = np.flatnonzero(np.frombuffer(mask, dtype=bool))
+        if len(columns):
+            part, error = fit(X[:, columns], y, weight[rows])
+            place = np.ix_(np.array(rows), columns)
+            coefficient[place], se[place] = part, error
     return Fits(coefficient, se)
 
 

@@ -84,3 +84,17 @@ def test_firth_maximises_the_penalised_likelihood(data: tuple[np.ndarray, np.nda
 def test_a_response_that_does_not_vary_is_not_estimable() -> None:
     X = np.column_stack([np.ones(10), np.arange(10.0)])
     assert np.isnan(firth_logit(X, np.ones(10), np.ones((1, 10))).coefficient).all()
+
+
+def test_fits_that_lack_the_same_columns_are_made_together_as_they_are_alone() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.ones(60), rng.integers(0, 2, (60, 6)), rng.normal(size=60)]).astype(float)
+    y = (rng.random(60) < 0.4).astype(float)
+    weight = (rng.random((30, 60)) < 0.2).astype(float)
+    for fit in (firth_logit, ols_hc2):
+        together = fit(X, y, weight)
+        for b in range(len(weight)):
+            alone = fit(X, y, weight[b : b + 1])
+            np.testing.assert_allclose(together.coefficient[b], alone.coefficient[0], atol=1e-9)
+            np.testing.assert_allclose(together.se[b], alone.se[0], atol=1e-9)
+    assert np.isnan(firth_logit(X, y, weight).coefficient).any()
