@@ -114,15 +114,15 @@ def _combinations(grid: PilotGrid) -> Iterator[tuple[str, str, str, str]]:
                     for size in grid.sizes:
                         yield size, scope, balance, profile
         return
-    scope, balance, profile, largest = grid.scopes[0], grid.balances[0], grid.profiles[0], grid.sizes[-1]
+    scope, balance, profile, last = grid.scopes[0], grid.balances[0], grid.profiles[0], grid.sizes[-1]
     for size in grid.sizes:
         yield size, scope, balance, profile
     for other in grid.scopes[1:]:
-        yield largest, other, balance, profile
+        yield last, other, balance, profile
     for other in grid.balances[1:]:
-        yield largest, scope, other, profile
+        yield last, scope, other, profile
     for other in grid.profiles[1:]:
-        yield largest, scope, balance, other
+        yield last, scope, balance, other
 
 
 def variants(spec: StudySpec, design: Design) -> list[Variant]:

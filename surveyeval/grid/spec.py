@@ -49,7 +49,7 @@ class PilotGrid(BaseModel):
         Orders in which people outside the test set are taken.
     full : bool
         Every combination. Otherwise sizes are crossed with draws alone, and scopes, balances and profiles are varied one
-        at a time at the largest size, beside the first of each.
+        at a time at the last size listed, beside the first of each.
     """
 
     model_config = STRICT
