@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample, State
 from surveyeval.model.calibrate import Calibration
-from surveyeval.model.draws import draw_options
-from surveyeval.model.protocol import Answers, Interviews, OptionScores, Request, Respondent, Scorer
-from surveyeval.task.interview import Interview
+from surveyeval.model.elicitation import Choice, Elicitation, Place, Reply
+from surveyeval.model.protocol import Answers, Interviews, LanguageModel, Respondent
+from surveyeval.task.interview import Interview, Question
 from surveyeval.task.render import interviews as render_interviews
 from surveyeval.task.task import Task
 
@@ -25,7 +26,7 @@ Example = tuple[Interview, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a scorer takes from the pilot before the first interview; the default is nothing.
+    """What a language model takes from the pilot before the first interview; the default is nothing.
 
     Parameters
     ----------
@@ -54,116 +55,145 @@ class Preparation:
         return [np.flatnonzero(people.arm == arm) for arm in dict.fromkeys(people.arm)]
 
 
-def block_size(model: Respondent | Scorer) -> int | None:
+def block_size(model: Respondent | LanguageModel) -> int | None:
     """Interviews answered together: the model's own block size, or None for all at once."""
-    return getattr(model, "block_size", None) if isinstance(model, Scorer) else None
-
-
-def _declared(scores: OptionScores, order: tuple[int, ...]) -> tuple[FloatArray, float]:
-    """Probabilities renormalised over options in declared order, and their mass; NaN when nothing is left to renormalise."""
-    probabilities = np.full(len(order), np.nan)
-    raw = np.exp(scores.log_prob)
-    mass = float(raw.sum())
-    if np.isfinite(raw).all() and mass > 0:
-        probabilities[list(order)] = raw / mass
-    return probabilities, mass
+    return getattr(model, "block_size", None) if isinstance(model, LanguageModel) else None
 
 
 def simulate(
-    model: Respondent | Scorer,
+    model: Respondent | LanguageModel,
     interviews: Interviews,
     progress: Callable[[int], None] | None = None,
     preparation: Preparation | None = None,
+    elicitation: Elicitation | None = None,
 ) -> Answers:
     """Answer a batch of interviews.
 
     Parameters
     ----------
-    model : Respondent or Scorer
+    model : Respondent, Scorer or Generator
     interviews : Interviews
     progress : callable, optional
         Called with the number of interviews done so far.
     preparation : Preparation, optional
-        Of a scorer that uses the pilot.
+        Of a language model that uses the pilot.
+    elicitation : Elicitation, optional
+        How language models are asked; default `Choice`.
 
     Returns
     -------
     Answers
-        Scores that are not finite, or have no mass on any option, give state ``INVALID``, never a default answer.
+        Where no answer can be had, the state says why; there is never a default answer. A sequential interview goes on
+        with what the model wrote there, if it wrote anything.
     """
-    if not isinstance(model, Scorer):
+    if not isinstance(model, LanguageModel):
         return model.answer(interviews)
-    preparation = preparation or Preparation()
+    preparation, elicitation = preparation or Preparation(), elicitation or Choice()
     task, n = interviews.task, len(interviews)
     rendered = preparation.render(task, interviews.people, interviews.hidden)
-    given: list[list[str]] = [[] for _ in range(n)]
-    answers = {item.name: np.full(n, -1, dtype=np.int64) for item in task.items}
-    probabilities = {item.name: np.full((n, item.k), np.nan) for item in task.items}
-    mass = {item.name: np.full(n, np.nan) for item in task.items}
-    asked = 0
+    found = _Table(task, n)
+    given: list[tuple[str, ...]] = [()] * n
+    asked, items = 0, range(len(task.items))
+    independent = task.spec.interview.mode == "independent"
     for rows in preparation.groups(interviews.people):
-        for j, item in enumerate(task.items):
-            scores = model.score([_request(rendered[row], j, given[row]) for row in rows])
-            found = [_declared(one, rendered[row].questions[j].order) for one, row in zip(scores, rows, strict=True)]
-            table = preparation.calibration.apply(item.name, np.array([declared for declared, _ in found]))
-            valid = np.isfinite(table).all(axis=1)
-            drawn = np.full(len(rows), -1, dtype=np.int64)
-            drawn[valid] = draw_options(table[valid], interviews.uniforms[rows[valid], j])
-            answers[item.name][rows], probabilities[item.name][rows] = drawn, table
-            mass[item.name][rows] = [total for _, total in found]
-            if task.spec.interview.mode == "sequential":
-                for row, index in zip(rows, drawn, strict=True):
-                    question = rendered[row].questions[j]
-                    given[row].append(question.answers[question.order.index(int(index))] if index >= 0 else "")
-            asked += len(rows)
+        # questions that do not see each other's answers are put together, so that a backend can share what they share
+        for together in [items] if independent else [[j] for j in items]:
+            places = [
+                Place(rendered[row], j, given[row], interviews.uniforms[row, j]) for row in rows for j in together
+            ]
+            replies = iter(elicitation.ask(model, places, preparation.calibration))
+            for row in rows:
+                for j in together:
+                    reply = next(replies)
+                    found.put(row, j, reply)
+                    if not independent:
+                        given[row] = (*given[row], _said(rendered[row].questions[j], reply))
+            asked += len(rows) * len(together)
             if progress is not None:
                 progress(asked // len(task.items))
         model.release([rendered[row].key for row in rows])
-    states = {
-        name: np.where(column >= 0, State.ANSWERED, State.INVALID).astype(np.int8) for name, column in answers.items()
-    }
-    return Answers(answers, states, probabilities, mass)
+    return found.answers()
 
 
-def _request(interview: Interview, j: int, given: list[str]) -> Request:
-    question = interview.questions[j]
-    if interview.mode == "independent":
-        return Request(f"{interview.key}/{j}", interview.messages_for(j), question.answers)
-    return Request(interview.key, interview.messages(given[:j]), question.answers)
+def _said(question: Question, reply: Reply) -> str:
+    """What stands in the conversation as the answer: the option as it was shown, else what was written."""
+    if reply.option >= 0:
+        return question.answers[question.order.index(reply.option)]
+    return (reply.text or "").strip()
+
+
+class _Table:
+    """Replies as columns."""
+
+    def __init__(self, task: Task, n: int) -> None:
+        self._items = [item.name for item in task.items]
+        self._option = {item.name: np.full(n, -1, dtype=np.int64) for item in task.items}
+        self._state = {item.name: np.full(n, State.NOT_RUN, dtype=np.int8) for item in task.items}
+        self._probabilities = {item.name: np.full((n, item.k), np.nan) for item in task.items}
+        self._mass = {item.name: np.full(n, np.nan) for item in task.items}
+        self._text = {item.name: np.full(n, None, dtype=object) for item in task.items}
+
+    def put(self, row: int, j: int, reply: Reply) -> None:
+        item = self._items[j]
+        self._option[item][row], self._state[item][row] = reply.option, reply.state
+        self._mass[item][row], self._text[item][row] = reply.mass, reply.text
+        if reply.probabilities is not None:
+            self._probabilities[item][row] = reply.probabilities
+
+    def answers(self) -> Answers:
+        def known(columns: dict[str, Any]) -> dict[str, Any]:
+            """Columns that hold something; an elicitation without probabilities has none of these."""
+            kept = any(np.isfinite(column).any() for column in columns.values())
+            return columns if kept else {}
+
+        written = any(text is not None for column in self._text.values() for text in column)
+        return Answers(
+            self._option,
+            self._state,
+            known(self._probabilities),
+            known(self._mass),
+            self._text if written else {},
+        )
 
 
 def forced(
-    model: Scorer, task: Task, people: Sample, hidden: frozenset[str], preparation: Preparation
+    model: LanguageModel,
+    task: Task,
+    people: Sample,
+    hidden: frozenset[str],
+    preparation: Preparation,
+    elicitation: Elicitation | None = None,
 ) -> dict[str, FloatArray]:
     """Option probabilities for people's interviews as they went, each item given the person's earlier answers.
 
-    A sequential interview is read in one teacher-forced pass. After an item that the person was asked and did not answer, a
-    sequential interview cannot go on as it was, so that item and all later ones are NaN.
+    A sequential interview is read in one teacher-forced pass where the model can do that. After an item that the person was
+    asked and did not answer, a sequential interview cannot go on as it was, so that item and all later ones are NaN.
 
     Returns
     -------
     dict of item to (n, K) float array
         Renormalised over the options and calibrated, declared order; NaN rows where the person gave no answer.
     """
+    elicitation = elicitation or Choice()
     rendered = preparation.render(task, people, hidden)
     tables = {item.name: np.full((people.n, item.k), np.nan) for item in task.items}
     for rows in preparation.groups(people):
-        for batch in _paths(task, people, rendered, rows):
-            found = model.score_paths([[request for _, _, request in path] for path in batch])
-            for path, scores in zip(batch, found, strict=True):
-                for (row, j, _), one in zip(path, scores, strict=True):
-                    tables[task.items[j].name][row], _ = _declared(one, rendered[row].questions[j].order)
+        paths = _paths(task, people, rendered, rows)
+        found = elicitation.forced(model, [[place for _, _, place in path] for path in paths])
+        for path, probabilities in zip(paths, found, strict=True):
+            for (row, j, _), one in zip(path, probabilities, strict=True):
+                tables[task.items[j].name][row] = one
     return {item: preparation.calibration.apply(item, table) for item, table in tables.items()}
 
 
-def _paths(
-    task: Task, people: Sample, rendered: list[Interview], rows: IntArray
-) -> list[list[list[tuple[int, int, Request]]]]:
-    """Requests with their row and item, as paths of one interview; paths that are read together begin alike."""
+def _paths(task: Task, people: Sample, rendered: list[Interview], rows: IntArray) -> list[list[tuple[int, int, Place]]]:
+    """Places with their row and item, as paths of one interview."""
     if task.spec.interview.mode == "independent":
         return [
-            [[(row, j, _request(rendered[row], j, []))] for row in rows if people.answers[item.name][row] >= 0]
+            [(row, j, Place(rendered[row], j))]
+            for row in rows
             for j, item in enumerate(task.items)
+            if people.answers[item.name][row] >= 0
         ]
     paths = []
     for row in rows:
@@ -172,25 +202,48 @@ def _paths(
         interview = replace(rendered[row], questions=tuple(rendered[row].questions[j] for j in asked))
         chosen = [int(people.answers[task.items[j].name][row]) for j in asked]
         stop = next((place for place, index in enumerate(chosen) if index < 0), len(chosen))
-        given = [q.answers[q.order.index(i)] for q, i in zip(interview.questions, chosen[:stop], strict=False)]
+        given = tuple(q.answers[q.order.index(i)] for q, i in zip(interview.questions, chosen[:stop], strict=False))
         if stop:
-            paths.append([(row, asked[place], _request(interview, place, given)) for place in range(stop)])
-    return [paths]
+            paths.append([(row, asked[place], Place(interview, place, given[:place])) for place in range(stop)])
+    return paths
 
 
 def log_prob(
-    model: Respondent | Scorer, interviews: Interviews, people: Sample, preparation: Preparation | None = None
+    model: Respondent | LanguageModel,
+    interviews: Interviews,
+    people: Sample,
+    preparation: Preparation | None = None,
+    elicitation: Elicitation | None = None,
+    simulated: Answers | None = None,
 ) -> dict[str, FloatArray]:
     """Natural log-probability of the people's own answers, each given the person's earlier answers.
+
+    Parameters
+    ----------
+    model, interviews, preparation, elicitation
+        As in `simulate`.
+    people : Sample
+        With answers.
+    simulated : Answers, optional
+        Of the same interviews. Where questions are independent their probabilities are those asked for, and nothing is
+        asked again.
 
     Returns
     -------
     dict of item to (n,) float array
-        Renormalised over the options; NaN where there is no answer, or it could not be scored.
+        Renormalised over the options; NaN where there is no answer, or it could not be scored. Empty where the way of
+        asking gives no probabilities.
     """
-    if not isinstance(model, Scorer):
+    if not isinstance(model, LanguageModel):
         return model.log_prob(interviews, people)
-    tables = forced(model, interviews.task, people, interviews.hidden, preparation or Preparation())
+    elicitation = elicitation or Choice()
+    if not elicitation.distribution:
+        return {}
+    task = interviews.task
+    if simulated is not None and simulated.probabilities and task.spec.interview.mode == "independent":
+        tables = dict(simulated.probabilities)
+    else:
+        tables = forced(model, task, people, interviews.hidden, preparation or Preparation(), elicitation)
     result = {}
     for item, table in tables.items():
         chosen = people.answers[item]

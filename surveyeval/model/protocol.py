@@ -3,7 +3,8 @@
 Two protocols. A `Respondent` answers a whole table of interviews (baselines, scripted models, files). A `Scorer`
 gives probabilities of options at one place of one conversation (language models); `surveyeval.model.host` walks the
 interview with it and draws. Random numbers always come from the host, so that a draw depends on the seed, the
-respondent and the item, and not on the backend.
+respondent and the item, and not on the backend. A `Generator` writes texts, from which an elicitation reads answers; a
+language model may be either or both (`LanguageModel`).
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ __all__ = [
     "Capabilities",
     "Checked",
     "Fingerprint",
+    "Generator",
     "Interviews",
+    "LanguageModel",
     "Message",
     "Model",
     "OptionScores",
     "Request",
     "Respondent",
     "Scorer",
+    "Text",
+    "TextRequest",
     "Trained",
 ]
 
@@ -115,6 +120,8 @@ class Answers:
         Renormalised over options, declared order, given the *simulated* earlier answers.
     mass : mapping of item to (n,) float
         Probability of all options together before renormalisation.
+    texts : mapping of item to (n,) object array
+        What the model wrote, or None; only where answers were read from texts.
     paired : bool
         False when row i was not made for person i.
     """
@@ -123,6 +130,7 @@ class Answers:
     states: Mapping[str, NDArray[np.int8]] | None = None
     probabilities: Mapping[str, FloatArray] = field(default_factory=dict)
     mass: Mapping[str, FloatArray] = field(default_factory=dict)
+    texts: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
     paired: bool = True
 
 
@@ -162,6 +170,47 @@ class OptionScores:
     def mass(self) -> float:
         """Probability of all options together."""
         return float(np.exp(self.log_prob).sum())
+
+
+@dataclass(frozen=True)
+class TextRequest:
+    """One place of one conversation where the model writes.
+
+    Parameters
+    ----------
+    interview : str
+        Names the interview, as in `Request`.
+    messages : tuple of Message
+        Everything up to and including the question.
+    seed : int
+        Of the sampling, from 0 to 2**31 - 1; it depends on the run's seed, the respondent, the item and the draw alone.
+    max_tokens : int
+        Tokens that are written at most.
+    temperature : float
+        0: always the most probable token.
+    """
+
+    interview: str
+    messages: tuple[Message, ...]
+    seed: int
+    max_tokens: int
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a model wrote.
+
+    Parameters
+    ----------
+    text : str
+        Without the tokens that end a turn.
+    ended : {"stop", "length", "refused"}
+        ``length``: cut at ``max_tokens``. ``refused``: a server said that the model declined or a filter held it back.
+    """
+
+    text: str
+    ended: str = "stop"
 
 
 class Model(Protocol):
@@ -229,3 +278,23 @@ class Scorer(Model, Protocol):
 
     def render(self, messages: Sequence[Message]) -> str:
         """The exact text that the model reads for these messages, template included."""
+
+
+@runtime_checkable
+class Generator(Model, Protocol):
+    """Writes texts in conversations."""
+
+    def load(self) -> None:
+        """Load weights, or reach the server. Called once, before the first `generate`."""
+
+    def generate(self, requests: Sequence[TextRequest]) -> list[Text]:
+        """A text for each request, in order. A model that cannot be seeded says so in its ``notes``."""
+
+    def release(self, interviews: Sequence[str]) -> None:
+        """Forget what was kept for these interviews."""
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The exact text that the model reads for these messages, template included."""
+
+
+LanguageModel = Scorer | Generator

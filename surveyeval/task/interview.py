@@ -34,12 +34,15 @@ class Question:
         ``answers[k]`` is the text that counts as choosing the k-th option shown.
     order : tuple of int
         ``order[k]`` is the index, in the item's declared order, of the k-th option shown.
+    stem : str
+        The user turn without the instruction how to answer, for ways of asking that bring their own.
     """
 
     item: str
     text: str
     answers: tuple[str, ...]
     order: tuple[int, ...]
+    stem: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,36 +75,40 @@ class Interview:
     def _system(self) -> tuple[Message, ...]:
         return () if self.system is None else (Message("system", self.system),)
 
-    def _opened(self, question: Question) -> Message:
-        return Message("user", f"{self.opening}\n\n{question.text}" if self.opening else question.text)
+    def _opened(self, text: str) -> Message:
+        return Message("user", f"{self.opening}\n\n{text}" if self.opening else text)
 
-    def _turns(self, given: Sequence[str]) -> list[Message]:
+    def _turns(self, given: Sequence[str], text: str | None = None) -> list[Message]:
         """The questions up to the one that follows the given answers, without what stands before them."""
-        turns = [self._opened(self.questions[0])]
-        for answer, question in zip(given, self.questions[1 : len(given) + 1], strict=True):
-            turns += [Message("assistant", answer), Message("user", question.text)]
+        texts = [question.text for question in self.questions[: len(given) + 1]]
+        if text is not None:
+            texts[-1] = text
+        turns = [self._opened(texts[0])]
+        for answer, asked in zip(given, texts[1:], strict=True):
+            turns += [Message("assistant", answer), Message("user", asked)]
         return turns
 
-    def messages(self, given: Sequence[str] = ()) -> tuple[Message, ...]:
+    def messages(self, given: Sequence[str] = (), text: str | None = None) -> tuple[Message, ...]:
         """Everything up to and including the question that follows the given assistant answers.
 
-        The messages for ``given`` and one more answer extend the messages for ``given``.
+        The messages for ``given`` and one more answer extend the messages for ``given``, unless that question is put in
+        other words (`text`).
         """
         shown = [
             turn
             for example, answers in self.examples
             for turn in (*example._turns(answers[:-1]), Message("assistant", answers[-1]))
         ]
-        return (*self._system(), *shown, *self._turns(given))
+        return (*self._system(), *shown, *self._turns(given, text))
 
-    def messages_for(self, j: int) -> tuple[Message, ...]:
-        """Question j alone, as ``independent`` interviews put it."""
+    def messages_for(self, j: int, text: str | None = None) -> tuple[Message, ...]:
+        """Question j alone, as ``independent`` interviews put it; `text` puts it in other words."""
         question = self.questions[j]
         shown = [
             turn
             for example, answers in self.examples
             for asked, answer in zip(example.questions, answers, strict=True)
             if asked.item == question.item
-            for turn in (example._opened(asked), Message("assistant", answer))
+            for turn in (example._opened(asked.text), Message("assistant", answer))
         ]
-        return (*self._system(), *shown, self._opened(question))
+        return (*self._system(), *shown, self._opened(question.text if text is None else text))

@@ -145,8 +145,8 @@ def _question(task: Task, item: Item, variables: tuple[tuple[str, str], ...]) ->
     values = {**dict(variables), "labels": ", ".join(answers)}
     if spec.instruction is not None:
         instruction = _render(spec.instruction, values, "interview.instruction", task)
-    text = "\n".join([_render(item.question, values, f"items.{item.name}.question", task), *lines, instruction])
-    return Question(item.name, text, answers, tuple(order))
+    stem = "\n".join([_render(item.question, values, f"items.{item.name}.question", task), *lines])
+    return Question(item.name, f"{stem}\n{instruction}", answers, tuple(order), stem)
 
 
 def composed_person(task: Task) -> Sample:
