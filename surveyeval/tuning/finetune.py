@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval import __version__
-from surveyeval.data.files import digest
+from surveyeval.data.files import digest, held
 from surveyeval.data.sample import Sample
 from surveyeval.data.seeds import generator
 from surveyeval.data.split import Split
@@ -128,15 +128,24 @@ def finetune(
     wrapped = _wrapped(_base(base)[1], options, device, dtype)
     output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_name(f".{output.name}.checkpoint")
-    trainer = Trainer(wrapped, rows, options, device, checkpoint, digest(identity), _Steps(progress))
-    if trainer.resumed:
-        progress.note("continuing from the last checkpoint")
-    elif trainer.foreign:
-        progress.note(f"{checkpoint.name} is the checkpoint of another training, or damaged: it is written over")
-    curve, epochs = _stages(trainer, rows, options, progress)
-    record = _record(task, human, identity, design, trainer, curve, epochs)
-    save_adapter(output, wrapped, record, replace=again)
-    checkpoint.unlink(missing_ok=True)
+    lock = output.with_name(f".{output.name}.lock")
+    with held(lock) as alone:
+        if not alone:
+            raise ModelError(
+                "another process is training this adapter",
+                file=str(output),
+                hint="wait for it, or choose another --output",
+            )
+        trainer = Trainer(wrapped, rows, options, device, checkpoint, digest(identity), _Steps(progress))
+        if trainer.resumed:
+            progress.note("continuing from the last checkpoint")
+        elif trainer.foreign:
+            progress.note(f"{checkpoint.name} is the checkpoint of another training, or damaged: it is written over")
+        curve, epochs = _stages(trainer, rows, options, progress)
+        record = _record(task, human, identity, design, trainer, curve, epochs)
+        save_adapter(output, wrapped, record, replace=again)
+        checkpoint.unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
     return Adapter(output, record)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from surveyeval import api
+from surveyeval.data.files import held
 from surveyeval.errors import CapabilityError, ConfigError, ModelError, SurveyevalError
 from surveyeval.model import host
 from surveyeval.model.baselines import make_baseline
@@ -141,6 +142,16 @@ def test_again_trains_anew_to_the_same_bytes_and_replaces_another(folder: Path, 
     assert second.loss == first.loss
     third = tune(folder, base, tmp_path / "a", again=True, seed=1)
     assert (third.folder / "adapter_model.safetensors").read_bytes() != bytes_of["adapter_model.safetensors"]
+
+
+def test_two_trainings_into_one_folder_do_not_mix(folder: Path, base: Path, tmp_path: Path) -> None:
+    with held(tmp_path / ".a.lock") as alone:
+        assert alone
+        with pytest.raises(ModelError, match="another process is training this adapter"):
+            tune(folder, base, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    assert tune(folder, base, tmp_path / "a").folder.is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_folder_of_something_else_is_left_alone(folder: Path, base: Path, tmp_path: Path) -> None:
