@@ -6,7 +6,8 @@
     ├── DataError              human or simulated rows do not fit their description   exit code 3
     ├── ModelError             a model could not be built or did not answer           exit code 4
     │   ├── MissingExtraError  an optional dependency is not installed
-    │   └── CapabilityError    a model cannot do what the task or option asks for
+    │   ├── CapabilityError    a model cannot do what the task or option asks for
+    │   └── BudgetError        a budget of calls, tokens or money is used up
     └── RunError               a run directory is unusable, or a run gave no result   exit code 1
 
 A message says what was wrong, where, and what would be right.
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 __all__ = [
+    "BudgetError",
     "CapabilityError",
     "ConfigError",
     "DataError",
@@ -111,6 +113,10 @@ class MissingExtraError(ModelError):
 
 class CapabilityError(ModelError):
     """A model cannot do what the task or an option asks for; raised before weights load."""
+
+
+class BudgetError(ModelError):
+    """A budget of calls, tokens or money is used up; the same command continues with a new one."""
 
 
 class RunError(SurveyevalError):

@@ -169,8 +169,10 @@ class _Evaluation:
                     comparison = bound.get(key)
                     if comparison is None:
                         comparison = metric.compare(self.task, self.human, sample, self.pilot, cache)
+                    # without a jackknife interval nothing but the two directions of the split is needed
+                    rows = slice(None) if metric.spec.interval == "jackknife" else slice(2)
                     values = comparison.values(
-                        weights.human * self.human.weight, weights.simulated * sample.weight, shuffle
+                        weights.human[rows] * self.human.weight, weights.simulated[rows] * sample.weight, shuffle
                     )
                     tracks.setdefault(key, Track()).add(values, metric.spec)
         if progress is not None:
@@ -181,7 +183,7 @@ class _Evaluation:
         uniforms = generator(self.seed, "floor", name, str(split)).random((self.human.n, len(self.task.items)))
         people = self.human.without_answers()
         answers = self.floors[name].answer(Interviews(self.task, people, uniforms, hidden=self.hidden))
-        return people.with_answers(answers.answers, states=answers.states)
+        return people.with_answers(answers.answers, states=answers.states, probabilities=answers.probabilities)
 
     def _population_rows(
         self, metric: Metric, tracks: Mapping[tuple[int, str, int], Track]
@@ -312,11 +314,13 @@ class _Evaluation:
                         yield {**self.make.interval_row(spec, key, "gain_over", model, gained), "floor_name": other}
 
     def _scored(self, name: str) -> Sample:
-        """The people with the floor's log-probabilities of their own answers."""
+        """The people with the floor's probabilities, and log-probabilities of their own answers."""
         people = self.human.without_answers()
         empty = np.zeros((self.human.n, len(self.task.items)))
-        scores = self.floors[name].log_prob(Interviews(self.task, people, empty, hidden=self.hidden), self.human)
-        return replace(self.human, log_prob=scores, simulated=True)
+        interviews = Interviews(self.task, people, empty, hidden=self.hidden)
+        floor = self.floors[name]
+        given, scores = floor.answer(interviews), floor.log_prob(interviews, self.human)
+        return replace(self.human, log_prob=scores, probabilities=given.probabilities, simulated=True)
 
     def _individual(self, metric: Metric, draws: Sequence[Sample], kept: FloatArray) -> Values:
         sample = draws[0]

@@ -143,7 +143,7 @@ class Rows:
         if not np.isfinite(span).all() or not np.isfinite(losses["model"]).all():
             return self.row(spec, key, "recovered", model, status="not_estimable", reason="undefined in some halves")
         error = float(jackknife_se(span[1:]))
-        if span[0] <= 0 or span[0] < RESOLUTION * error:
+        if span[0] <= 0 or span[0] < RESOLUTION * error or not span.all():
             reason = f"the floor is not told from real people: difference {span[0]:.3f}, standard error {error:.3f}"
             return self.row(spec, key, "recovered", model, status="not_resolved", reason=reason)
         ratio = (losses["floor"] - losses["model"]) / span
@@ -179,9 +179,11 @@ class Rows:
             )
         if status != "ok":
             return self.row(spec, key, quantity, model, status=status, reason=reason)
-        low, high = jackknife_interval(series[0], series[1:], LEVEL)
-        return self.row(
-            spec, key, quantity, model, value=float(series[0]), low=float(low), high=float(high), level=LEVEL,
-            interval_method="jackknife", n_human=self.human.n, n_simulated=self.human.n,
+        row = self.row(
+            spec, key, quantity, model, value=float(series[0]), n_human=self.human.n, n_simulated=self.human.n,
             n_eff=float(kish(self.human.weight)), estimand="mean over the test people",
         )  # fmt: skip
+        if spec.interval == "jackknife":
+            low, high = jackknife_interval(series[0], series[1:], LEVEL)
+            row |= {"low": float(low), "high": float(high), "level": LEVEL, "interval_method": "jackknife"}
+        return row

@@ -16,12 +16,33 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from surveyeval.data.sample import Sample
+from surveyeval.metric._tabulate import Memo
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
-from surveyeval.metric.regression import firth_logit, ols_hc2
+from surveyeval.metric.regression import Fits, firth_logit, ols_hc2
 from surveyeval.task.schema import RegressionSpec
 from surveyeval.task.task import Task
 
-__all__ = ["Exaggeration", "RmseSe", "ShareDiffering", "SignAgreement", "SignF1", "SignFPR"]
+__all__ = [
+    "CoefficientMetric",
+    "Compared",
+    "Exaggeration",
+    "Fitter",
+    "RmseSe",
+    "ShareDiffering",
+    "SignAgreement",
+    "SignF1",
+    "SignFPR",
+    "Terms",
+    "both",
+    "exaggeration",
+    "fitter_of",
+    "share",
+    "share_differing",
+    "sign_f1",
+    "sign_fpr",
+    "significant",
+    "usable_regressions",
+]
 
 FloatArray = NDArray[np.float64]
 BLOCKS = ("treatment", "belief", "demographic")
@@ -30,42 +51,50 @@ _CRITICAL = float(stats.norm.ppf(0.975))
 
 
 @dataclass(frozen=True, eq=False)
-class _Terms:
+class Terms:
     """Coefficients of all regressions side by side: (B, terms)."""
 
     b: FloatArray
     se: FloatArray
 
 
-class _Fitter:
-    """Fits all supported regressions of a task on one sample; remembers the last weights."""
+class Fitter:
+    """Fits all supported regressions of a task on one sample; remembers the last weights.
+
+    Between people and people both sides share one fitter, and metrics without a jackknife ask for fewer weights than those
+    with one, so that several sets of weights are remembered.
+    """
 
     def __init__(self, task: Task, sample: Sample, regressions: Sequence[RegressionSpec]) -> None:
+        self.names = [regression.name for regression in regressions]
         self.designs = [(regression.family, task.design(sample, regression)) for regression in regressions]
-        self._last: tuple[FloatArray, _Terms] | None = None
+        self.memo = Memo(8)
 
-    def fit(self, weight: FloatArray) -> _Terms:
-        if self._last is not None and self._last[0].shape == weight.shape and np.array_equal(self._last[0], weight):
-            return self._last[1]
-        parts = []
-        for family, design in self.designs:
-            rows = design.valid
-            fits = (ols_hc2 if family == "ols" else firth_logit)(design.X[rows], design.y[rows], weight[:, rows])
-            parts.append((fits.coefficient[:, 1:], fits.se[:, 1:]))
-        terms = _Terms(np.hstack([b for b, _ in parts]), np.hstack([se for _, se in parts]))
-        self._last = (weight, terms)
-        return terms
+    def fits(self, weight: FloatArray) -> list[Fits]:
+        """Coefficients of each regression, the intercept first."""
+        return self.memo.get("fits", weight, lambda: [self._fit(number, weight) for number in range(len(self.designs))])
+
+    def _fit(self, number: int, weight: FloatArray) -> Fits:
+        family, design = self.designs[number]
+        rows = design.valid
+        return (ols_hc2 if family == "ols" else firth_logit)(design.X[rows], design.y[rows], weight[:, rows])
+
+    def fit(self, weight: FloatArray) -> Terms:
+        """Terms of all regressions side by side."""
+        fits = self.fits(weight)
+        return Terms(np.hstack([one.coefficient[:, 1:] for one in fits]), np.hstack([one.se[:, 1:] for one in fits]))
 
 
-def _fitter(task: Task, sample: Sample, regressions: Sequence[RegressionSpec], cache: dict[Any, Any]) -> _Fitter:
+def fitter_of(task: Task, sample: Sample, regressions: Sequence[RegressionSpec], cache: dict[Any, Any]) -> Fitter:
+    """The fitter of a sample, made once."""
     key = ("coefficients", id(sample))
     if key not in cache:
-        cache[key] = (sample, _Fitter(task, sample, regressions))  # the sample is kept, so that its id stays its own
-    fitter: _Fitter = cache[key][1]
+        cache[key] = (sample, Fitter(task, sample, regressions))  # the sample is kept, so that its id stays its own
+    fitter: Fitter = cache[key][1]
     return fitter
 
 
-def _usable(task: Task, human: Sample) -> tuple[list[RegressionSpec], str]:
+def usable_regressions(task: Task, human: Sample) -> tuple[list[RegressionSpec], str]:
     """Regressions that are compared, and a sentence on those that the people's sample rules out."""
     usable = [regression for regression in task.spec.regressions if regression.family in SUPPORTED]
     if not human.weighted:
@@ -76,33 +105,38 @@ def _usable(task: Task, human: Sample) -> tuple[list[RegressionSpec], str]:
     return [regression for regression in usable if regression.family != "logit"], said if left_out else ""
 
 
-class _Comparison:
+class Compared:
+    """A coefficient metric bound to two samples: values over all terms and, where there are several blocks, by block."""
+
     def __init__(
-        self, metric: _Coefficients, task: Task, human: Sample, simulated: Sample, cache: dict[Any, Any]
+        self, metric: CoefficientMetric, task: Task, human: Sample, simulated: Sample, cache: dict[Any, Any]
     ) -> None:
         self.metric = metric
-        regressions, self.left_out = _usable(task, human)
+        regressions, self.left_out = usable_regressions(task, human)
         self.unpaired = not simulated.paired and any(task.needs_profile(regression) for regression in regressions)
-        self.human = _fitter(task, human, regressions, cache)
-        self.simulated = _fitter(task, simulated, regressions, cache)
+        self.human = fitter_of(task, human, regressions, cache)
+        self.simulated = fitter_of(task, simulated, regressions, cache)
         self.blocks = np.array([block for _, design in self.human.designs for block in design.blocks])
 
     def values(self, human: FloatArray, simulated: FloatArray, seed: int) -> Values:
+        """Values for B pairs of weight vectors."""
         reason = UNPAIRED if self.unpaired else "" if self.human.designs else self.left_out
         if reason:
             keys = [key for key, _ in self._parts()]
             nothing = np.full((len(human), len(keys)), np.nan)
             return Values(keys, nothing, status=dict.fromkeys(keys, ("not_applicable", reason)))
-        h, s = self.human.fit(human), self.simulated.fit(simulated)
+        h, s = self.people(human), self.metric.terms(self.simulated, simulated)
         columns, keys = [], []
         for key, mask in self._parts():
             keys.append(key)
-            columns.append(
-                self.metric.compute(_Terms(h.b[:, mask], h.se[:, mask]), _Terms(s.b[:, mask], s.se[:, mask]))
-            )
+            columns.append(self.metric.compute(Terms(h.b[:, mask], h.se[:, mask]), Terms(s.b[:, mask], s.se[:, mask])))
         value = np.column_stack(columns)
         status = dict.fromkeys(keys, ("ok", self.left_out)) if self.left_out else {}
         return Values(keys, value, self.metric.loss(value), status=status)
+
+    def people(self, weight: FloatArray) -> Terms:
+        """What simulated terms are compared with."""
+        return self.metric.terms(self.human, weight)
 
     def _parts(self) -> list[tuple[Key, NDArray[np.bool_]]]:
         """Over all terms, and by block where there are several; each with its floor and the terms in it."""
@@ -110,17 +144,23 @@ class _Comparison:
         parts = []
         for block in ["", *(present if len(present) > 1 else [])]:
             floor = "pooled" if block == "treatment" else "marginal"
-            key = Key(self.metric.spec.name, block=block, floor=floor, headline=block == "" or self.metric.by_block)
+            key = Key(
+                self.metric.spec.name,
+                block=block,
+                floor=floor,
+                headline=self.metric.headline and (block == "" or self.metric.by_block),
+            )
             parts.append((key, np.ones(len(self.blocks), dtype=bool) if block == "" else self.blocks == block))
         return parts
 
 
-class _Coefficients:
-    """What the metrics of this axis share."""
+class CoefficientMetric:
+    """What the metrics of this axis share: which terms are compared, over all and by block."""
 
     spec: MetricSpec
     by_block = False
-    compute: Callable[[_Terms, _Terms], FloatArray]
+    headline = True
+    compute: Callable[[Terms, Terms], FloatArray]
 
     def applicable(self, task: Task) -> str | None:
         """None, or why there is nothing to compare."""
@@ -130,66 +170,72 @@ class _Coefficients:
             return "no regression of the task has a family that this version supports"
         return None
 
-    def compare(
-        self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]
-    ) -> _Comparison:
+    def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Compared:
         """Bind to two samples."""
-        return _Comparison(self, task, human, simulated, cache)
+        return Compared(self, task, human, simulated, cache)
+
+    def terms(self, fitter: Fitter, weight: FloatArray) -> Terms:
+        """The numbers that are compared: coefficients as they are."""
+        return fitter.fit(weight)
 
     def loss(self, value: FloatArray) -> FloatArray | None:
         """Distance from the target, if there is one."""
         return None
 
 
-def _significant(terms: _Terms) -> NDArray[np.int64]:
+def significant(terms: Terms) -> NDArray[np.int64]:
     """Sign where |z| exceeds the critical value, else 0; 0 where not estimable."""
     with np.errstate(invalid="ignore", divide="ignore"):
         z = terms.b / terms.se
         return np.where(np.abs(z) > _CRITICAL, np.sign(terms.b), 0).astype(np.int64)
 
 
-def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+def share(part: FloatArray, whole: FloatArray) -> FloatArray:
     """Divide, with NaN where the whole is 0."""
     return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
 
 
-def _sign_f1(h: _Terms, s: _Terms) -> FloatArray:
+def sign_f1(h: Terms, s: Terms) -> FloatArray:
+    """(B,) F1 of the signs of significant terms, `h` being the truth."""
     known = np.isfinite(h.b) & np.isfinite(h.se)
-    t, p = _significant(h), np.where(known, _significant(s), 0)
+    t, p = significant(h), np.where(known, significant(s), 0)
     hits = ((t != 0) & (p == t)).sum(axis=1).astype(float)
     positives = (t != 0).sum(axis=1).astype(float)
-    f1 = _share(2 * hits, positives + (p != 0).sum(axis=1))
+    f1 = share(2 * hits, positives + (p != 0).sum(axis=1))
     return np.where(positives > 0, f1, np.nan)
 
 
-def _sign_fpr(h: _Terms, s: _Terms) -> FloatArray:
+def sign_fpr(h: Terms, s: Terms) -> FloatArray:
+    """(B,) share of the terms that are null in `h` which are significant in `s`."""
     known = np.isfinite(h.b) & np.isfinite(h.se)
-    null = known & (_significant(h) == 0)
-    return _share((null & (_significant(s) != 0)).sum(axis=1).astype(float), null.sum(axis=1).astype(float))
+    null = known & (significant(h) == 0)
+    return share((null & (significant(s) != 0)).sum(axis=1).astype(float), null.sum(axis=1).astype(float))
 
 
-def _sign_agreement(h: _Terms, s: _Terms) -> FloatArray:
-    t = _significant(h)
+def _sign_agreement(h: Terms, s: Terms) -> FloatArray:
+    t = significant(h)
     with np.errstate(invalid="ignore"):
         agree = (t != 0) & (np.sign(s.b) == t)
-    return _share(agree.sum(axis=1).astype(float), (t != 0).sum(axis=1).astype(float))
+    return share(agree.sum(axis=1).astype(float), (t != 0).sum(axis=1).astype(float))
 
 
-def _both(h: _Terms, s: _Terms) -> NDArray[np.bool_]:
+def both(h: Terms, s: Terms) -> NDArray[np.bool_]:
+    """(B, terms) mask of terms that are estimable on both sides."""
     return np.isfinite(h.b) & np.isfinite(h.se) & np.isfinite(s.b) & np.isfinite(s.se)
 
 
-def _share_differing(h: _Terms, s: _Terms) -> FloatArray:
-    known = _both(h, s)
+def share_differing(h: Terms, s: Terms) -> FloatArray:
+    """(B,) share of terms whose difference is significant."""
+    known = both(h, s)
     with np.errstate(invalid="ignore", divide="ignore"):
         z = (h.b - s.b) / np.sqrt(h.se**2 + s.se**2)
         far = known & (np.abs(z) > _CRITICAL)
-    return _share(far.sum(axis=1).astype(float), known.sum(axis=1).astype(float))
+    return share(far.sum(axis=1).astype(float), known.sum(axis=1).astype(float))
 
 
-def _exaggeration(h: _Terms, s: _Terms) -> FloatArray:
+def exaggeration(h: Terms, s: Terms) -> FloatArray:
     """Through-origin errors-in-variables slope of simulated on human coefficients; NaN when people's are mostly noise."""
-    known = _both(h, s)
+    known = both(h, s)
     with np.errstate(invalid="ignore", divide="ignore"):
         w = np.where(known, 1 / (h.se**2 + s.se**2), 0.0)
         top = np.where(known, w * h.b * s.b, 0.0).sum(axis=1)
@@ -199,11 +245,11 @@ def _exaggeration(h: _Terms, s: _Terms) -> FloatArray:
         return np.where((bottom > 0) & (bottom > 3 * np.sqrt(spread)), top / bottom, np.nan)
 
 
-def _rmse_se(h: _Terms, s: _Terms) -> FloatArray:
-    known = _both(h, s)
+def _rmse_se(h: Terms, s: Terms) -> FloatArray:
+    known = both(h, s)
     with np.errstate(invalid="ignore", divide="ignore"):
         squares = np.where(known, (s.b - h.b) ** 2 / h.se**2, 0.0)
-    return np.sqrt(_share(squares.sum(axis=1), known.sum(axis=1).astype(float)))
+    return np.sqrt(share(squares.sum(axis=1), known.sum(axis=1).astype(float)))
 
 
 def _band(
@@ -212,48 +258,48 @@ def _band(
     return MetricSpec(name, "coefficients", summary, direction, "marginal", "band", 20, unit, limits, recoverable=False)
 
 
-class SignF1(_Coefficients):
+class SignF1(CoefficientMetric):
     """F1 of significant signs, people's as the truth. Two human halves are far from 1: see the reference."""
 
     spec = _band("sign_f1", "F1 of significant signs", "higher", "share")
-    compute = staticmethod(_sign_f1)
+    compute = staticmethod(sign_f1)
 
 
-class SignFPR(_Coefficients):
+class SignFPR(CoefficientMetric):
     """Share of terms not significant among people that are significant in the simulation. It is not alpha."""
 
     spec = _band("sign_fpr", "significant in the simulation but not among people", "lower", "share")
-    compute = staticmethod(_sign_fpr)
+    compute = staticmethod(sign_fpr)
 
 
-class SignAgreement(_Coefficients):
+class SignAgreement(CoefficientMetric):
     """Share of terms significant among people whose sign the simulation shares."""
 
     spec = _band("sign_agreement", "same sign, among terms significant among people", "higher", "share")
     compute = staticmethod(_sign_agreement)
 
 
-class ShareDiffering(_Coefficients):
+class ShareDiffering(CoefficientMetric):
     """Share of terms with |b_H - b_S| above 1.96 of its standard error; two human samples give about .05."""
 
     spec = MetricSpec("share_differing", "coefficients", "coefficients that differ at the 5% level", "lower", "marginal",
                       splits=20, unit="share", range=(0.0, 1.0))  # fmt: skip
-    compute = staticmethod(_share_differing)
+    compute = staticmethod(share_differing)
 
 
-class Exaggeration(_Coefficients):
+class Exaggeration(CoefficientMetric):
     """Slope of simulated on human coefficients, through the origin, free of people's sampling noise. Target 1."""
 
     spec = _band("exaggeration", "slope of simulated on human coefficients", "target", "slope", (None, None))
     by_block = True
-    compute = staticmethod(_exaggeration)
+    compute = staticmethod(exaggeration)
 
     def loss(self, value: FloatArray) -> FloatArray:
         """Distance from 1."""
         return np.asarray(np.abs(value - 1))
 
 
-class RmseSe(_Coefficients):
+class RmseSe(CoefficientMetric):
     """Root mean squared difference in human standard errors; two human samples give about the square root of 2."""
 
     spec = MetricSpec("rmse_se", "coefficients", "distance of coefficients in standard errors", "lower", "marginal",

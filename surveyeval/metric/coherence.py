@@ -24,7 +24,7 @@ from surveyeval.metric.protocol import Key, MetricSpec, Values
 from surveyeval.task.schema import CoherenceRule
 from surveyeval.task.task import Task
 
-__all__ = ["Coherence", "Gap", "UndeterminedShare"]
+__all__ = ["Coherence", "Gap", "UndeterminedShare", "rule_outcomes"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -97,7 +97,9 @@ def _with_actions(sample: Sample, actions: tuple[str, ...], vector: IntArray) ->
     return replace(sample, answers=answers, states=states)
 
 
-def _outcomes(task: Task, sample: Sample, rule: CoherenceRule, cache: dict[Any, Any]) -> _Outcomes:
+def rule_outcomes(task: Task, sample: Sample, rule: CoherenceRule, cache: dict[Any, Any]) -> _Outcomes:
+    """Outcomes of a rule in a sample, by arm, found once per sample."""
+
     def make() -> _Outcomes:
         return _Outcomes(task.coherence(sample, rule), arm_index(task, sample, cache), len(task.arms))
 
@@ -105,7 +107,7 @@ def _outcomes(task: Task, sample: Sample, rule: CoherenceRule, cache: dict[Any, 
 
 
 def _chance(task: Task, sample: Sample, rule: CoherenceRule, cache: dict[Any, Any]) -> _Chance:
-    known = _outcomes(task, sample, rule, cache)
+    known = rule_outcomes(task, sample, rule, cache)
     return once(
         cache,
         sample,
@@ -145,7 +147,7 @@ class _RuleMetric:
             own = [Key(self.spec.name, rule=rule.name, headline=self.headline)]
             own += [Key(self.spec.name, rule=rule.name, arm=arm) for arm in self.arms(task)]
             for sample, whom in ((human, "person"), (simulated, "simulated respondent")):
-                outcomes = _outcomes(task, sample, rule, cache)
+                outcomes = rule_outcomes(task, sample, rule, cache)
                 if not (outcomes.determined if self.kinds == 2 else outcomes.evaluable).any():
                     reason = f"the rule says nothing about any {whom}"
                     status |= dict.fromkeys(own, ("not_estimable", reason))
@@ -157,7 +159,7 @@ class _RuleMetric:
                 sides, sizes = [], []
                 for sample, weights in ((human, human_weights), (simulated, simulated_weights)):
                     sides.append(self.side(task, sample, rule, weights, cache))
-                    overall, by_arm = _outcomes(task, sample, rule, cache).n_eff(weights, self.kinds)
+                    overall, by_arm = rule_outcomes(task, sample, rule, cache).n_eff(weights, self.kinds)
                     sizes.append(np.column_stack([overall, by_arm])[:, : sides[-1].shape[1]])
                 value.append(sides[1])
                 loss.append(np.abs(sides[1] - sides[0]))
@@ -186,7 +188,7 @@ class Gap(_RuleMetric):
         self, task: Task, sample: Sample, rule: CoherenceRule, weights: FloatArray, cache: dict[Any, Any]
     ) -> FloatArray:
         """Gap overall and by arm."""
-        sums = _outcomes(task, sample, rule, cache).sums(weights)
+        sums = rule_outcomes(task, sample, rule, cache).sums(weights)
         gaps = [_gap(sums.sum(axis=1))[:, None]]
         if task.is_experiment:
             gaps.append(_gap(sums))
@@ -207,7 +209,7 @@ class UndeterminedShare(_RuleMetric):
         self, task: Task, sample: Sample, rule: CoherenceRule, weights: FloatArray, cache: dict[Any, Any]
     ) -> FloatArray:
         """Share overall."""
-        sums = _outcomes(task, sample, rule, cache).sums(weights).sum(axis=1)
+        sums = rule_outcomes(task, sample, rule, cache).sums(weights).sum(axis=1)
         return ratio(sums[:, 2], sums.sum(axis=1))[:, None]
 
 
@@ -225,7 +227,7 @@ class Coherence(_RuleMetric):
         self, task: Task, sample: Sample, rule: CoherenceRule, weights: FloatArray, cache: dict[Any, Any]
     ) -> FloatArray:
         """Coherence overall."""
-        gap = _gap(_outcomes(task, sample, rule, cache).sums(weights).sum(axis=1))
+        gap = _gap(rule_outcomes(task, sample, rule, cache).sums(weights).sum(axis=1))
         by_chance = _chance(task, sample, rule, cache).gap(weights)
         corrected = 1 - ratio(gap, by_chance)
         return np.where(by_chance == 0, 0.0, corrected)[:, None]

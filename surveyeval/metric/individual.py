@@ -17,9 +17,11 @@ from surveyeval.metric._tabulate import Bound, kish, ratio
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
-__all__ = ["JointLogLoss", "LogLoss"]
+__all__ = ["NO_PROBABILITY", "JointLogLoss", "LogLoss"]
 
 FloatArray = NDArray[np.float64]
+#: How the reason begins where a simulated sample has no probabilities.
+NO_PROBABILITY = "the model gives no probability of people's answers"
 
 
 def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
@@ -31,7 +33,7 @@ def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
         return UNPAIRED
     absent = [item.name for item in task.items if item.name not in simulated.log_prob]
     if absent:
-        return f"the model gives no probability of people's answers to {', '.join(absent)}"
+        return f"{NO_PROBABILITY} to {', '.join(absent)}"
     rows = {respondent: row for row, respondent in enumerate(human.respondent)}
     position = np.array([rows.get(respondent, -1) for respondent in simulated.respondent], dtype=np.int64)
     bits = np.full((simulated.n, len(task.items)), np.nan)
@@ -46,7 +48,7 @@ def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
         bits[answered, j] = -simulated.log_prob[item.name][answered] / np.log(2)
         lacking = answered & np.isnan(bits[:, j])
         if answered.any() and lacking[answered].all():
-            return f"the model gives no probability of people's answers to {item.name}"
+            return f"{NO_PROBABILITY} to {item.name}"
         unscored |= lacking
     # A person with an answer that was not scored drops out as a whole; otherwise skipping hard answers would pay.
     bits[unscored] = np.nan

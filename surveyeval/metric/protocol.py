@@ -65,6 +65,8 @@ class MetricSpec:
         ``marginal``, ``cell``.
     interval : {"jackknife", "band", "none"}
         ``band``: discontinuous, so the 2.5 to 97.5% band over splits is shown and no `recovered`.
+        ``none``: too dear or meaningless to resample. Such a metric computes the first two pairs of weights of a call,
+        which are the two directions of a split, and leaves the rest NaN.
     splits : int
         Number of random half splits (50; 20 for regressions).
     unit : str

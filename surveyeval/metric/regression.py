@@ -53,7 +53,7 @@ def _estimable(X: FloatArray, weight: FloatArray) -> NDArray[np.bool_]:
 
 def _full_rank(X: FloatArray, weight: FloatArray) -> NDArray[np.bool_]:
     """(B,) whether X'WX is safely invertible for each set of weights."""
-    scale = np.abs(X).max(axis=0)
+    scale = np.abs(X).max(axis=0, initial=0.0)
     scaled = X / np.where(scale > 0, scale, 1.0)
     gram = np.einsum("bn,np,nq->bpq", (weight > 0).astype(float), scaled, scaled, optimize=True)
     values = np.linalg.eigvalsh(gram)

@@ -17,12 +17,12 @@ from surveyeval.metric.alignment import js_distance
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
-__all__ = ["GroupJSDistance"]
+__all__ = ["SMALLEST_HALF", "GroupJSDistance"]
 
 FloatArray = NDArray[np.float64]
 
 #: Effective respondents that a half must hold for its group to be counted (the size rule for printed cells).
-_SMALLEST_HALF = 15
+SMALLEST_HALF = 15
 
 
 class GroupJSDistance:
@@ -56,14 +56,14 @@ class GroupJSDistance:
             rows, _ = table_by_group(task, human, simulated, subgroup, cache)
             own = [Key(self.spec.name, group=f"{subgroup}={label}") for label in labels]
             total = Key(self.spec.name, group=subgroup, headline=True)
-            large = people.n_eff(people.weight)[0].min(axis=1) >= 2 * _SMALLEST_HALF
+            large = people.n_eff(people.weight)[0].min(axis=1) >= 2 * SMALLEST_HALF
             for key, n, s in zip(own, people.n_answered, rows.n_answered, strict=True):
                 if not n.all():
                     status[key] = ("not_estimable", "an item has no answer from people of this group")
                 elif not s.all():
                     status[key] = ("not_estimable", "an item has no simulated answer in this group")
             if not large.any():
-                status[total] = ("too_small", f"no group has {2 * _SMALLEST_HALF} effective people")
+                status[total] = ("too_small", f"no group has {2 * SMALLEST_HALF} effective people")
             empty = [label for label, s, big in zip(labels, rows.n_answered, large, strict=True) if big and not s.all()]
             if empty:
                 status[total] = ("not_estimable", f"an item has no simulated answer in {', '.join(empty)}")

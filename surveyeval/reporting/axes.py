@@ -56,11 +56,11 @@ def axis_section(context: Context, axis: Axis) -> Section:
         return _individual_section(context, axis)
     held = context.lines.of(axis.key, arm=False)
     overall = [line for line in held if not line.item and "=" not in line.group]
+    first = [line for line in overall if line.headline] or overall
     drawn: list[Figure | None] = []
-    for unit, lines in _by_unit(overall):
+    for unit, lines in _by_unit(first):
         rows = [(line.quantity.label, _note(context, line), line) for line in lines]
         drawn.append(figures.dots(_unit_title(unit).capitalize(), rows, context.names, _reading(lines)))
-    first = [line for line in overall if line.headline] or overall
     further = [line for line in overall if line not in first]
     tables = [estimates_table(context, f"{axis.title}: overall", first, lambda line: named(context, line), folded=True)]
     if further:

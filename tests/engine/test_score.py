@@ -17,7 +17,7 @@ def test_metrics_that_do_not_apply_are_stored_with_their_reason(tmp_path: Path) 
     assert told["status"].tolist() == ["not_applicable"]
     assert told["reason"].tolist() == ["the task declares no coherence rule"]
     words = " ".join(run.card.with_suffix(".md").read_text().split())
-    assert "Belief and action: the task declares no coherence rule" in words
+    assert "Belief-action gap: not applicable, the task declares no coherence rule." in words
 
 
 def test_floors_see_no_more_of_the_profile_than_the_models(tmp_path: Path) -> None:

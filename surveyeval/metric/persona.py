@@ -1,0 +1,167 @@
+"""Personas: is the simulation of this person nearer to this person than simulations of other people are?
+
+Swapping personas within an arm leaves every population metric as it is. Here predictions are exchanged among people of the
+same arm and the same demographic cell, so that what is left to find is what the profile says beyond the cell.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveyeval.data.sample import Sample
+from surveyeval.data.seeds import generator
+from surveyeval.metric._tabulate import Bound, arm_index, kish, once, ratio
+from surveyeval.metric.accuracy import people_of, predictions
+from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.task.task import Task
+
+__all__ = ["PersonaGain", "PersonaSwap"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_TIMES = 999
+
+
+class _Agreement:
+    """How well each prediction fits each person of the same arm and cell: one square table for each of them."""
+
+    def __init__(self, task: Task, human: Sample, simulated: Sample, cache: dict[Any, Any]) -> None:
+        self.reason = ""
+        self.strata: list[tuple[IntArray, FloatArray]] = []
+        given = predictions(task, simulated)
+        if isinstance(given, str):
+            self.reason = given
+            return
+        person = people_of(human, simulated)
+        answered = np.stack([(person >= 0) & human.answered(item.name)[person] for item in task.items], axis=1)
+        number = answered.sum(axis=1)
+        # Sorted by respondent, so that permutations do not depend on the order of rows.
+        order = np.argsort(simulated.respondent.astype(str), kind="stable")
+        order = order[number[order] > 0]
+        stratum = _strata(task, simulated, cache)
+        for one in np.unique(stratum[order]):
+            rows = order[stratum[order] == one]
+            if len(rows) < 2:
+                continue
+            fit = np.zeros((len(rows), len(rows)))
+            for j, item in enumerate(task.items):
+                p = given[item.name][rows]
+                chosen = np.where(answered[rows, j], human.answers[item.name][person[rows]], 0)
+                fit += np.where(answered[rows, j], p[:, chosen], 0.0).T
+            self.strata.append((rows, fit / number[rows][:, None]))
+        if not self.strata:
+            self.reason = "no arm and cell holds two people with answers and a simulated row"
+
+
+def _strata(task: Task, sample: Sample, cache: dict[Any, Any]) -> IntArray:
+    """(n,) number of each row's arm and declared cell."""
+    number = arm_index(task, sample, cache)
+    for name in task.spec.cells:
+        index, labels = task.groups(sample, name)
+        number = number * (len(labels) + 1) + index + 1
+    return number
+
+
+class _Persona:
+    """Shared by both: agreement tables, found once per sample."""
+
+    spec: ClassVar[MetricSpec]
+
+    def applicable(self, task: Task) -> str | None:
+        """None, or the reason why this metric says nothing about this task."""
+        return None if task.profile else "the task has no profile"
+
+    def compute(self, agreement: _Agreement, weights: FloatArray, seed: int) -> FloatArray:
+        """(B,) values."""
+        raise NotImplementedError
+
+    def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
+        """Bind to two samples; only the weights of the simulated side are used, since rows are paired."""
+        key = Key(self.spec.name)
+        agreement = once(cache, simulated, "persona", lambda: _Agreement(task, human, simulated, cache))
+        status = {key: ("not_applicable", agreement.reason)} if agreement.reason else {}
+
+        def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
+            if status:
+                nothing = np.full((len(simulated_weights), 1), np.nan)
+                return Values([key], nothing, status=status)
+            rows = np.concatenate([rows for rows, _ in agreement.strata])
+            counted = simulated_weights[:, rows]
+            n_eff = kish(counted.sum(axis=1), (counted**2).sum(axis=1))[:, None]
+            return Values([key], self.compute(agreement, simulated_weights, seed)[:, None], status=status, n_eff=n_eff)
+
+        return Bound(compute)
+
+
+def _spec(
+    name: str, summary: str, direction: Literal["lower", "higher"], interval: Literal["jackknife", "none"], low: float
+) -> MetricSpec:
+    return MetricSpec(
+        name, "individual", summary, direction, "marginal", interval, unit="share", range=(low, 1.0), recoverable=False
+    )
+
+
+class PersonaGain(_Persona):
+    """Accuracy with the person's own simulation minus accuracy with that of others in the same arm and cell.
+
+    Range -1 to 1, higher is better; 0 where the profile says nothing beyond arm and cell. Accuracy is the probability that
+    the prediction gives to the person's answers, mean over the answered items; the others are averaged exactly, not drawn.
+    People alone in their arm and cell do not count. Misleads where cells are nearly unique already: then there is nobody
+    to exchange with. In shares of answers: .02 means that two answers in a hundred are owed to the persona.
+
+    Source: a permutation contrast, Edgington and Onghena (2007), Randomization Tests; strata are the task's ``cells:``.
+    """
+
+    spec = _spec(
+        "persona_gain", "accuracy owed to the person's own profile beyond arm and cell", "higher", "jackknife", -1.0
+    )
+
+    def compute(self, agreement: _Agreement, weights: FloatArray, seed: int) -> FloatArray:
+        """Weighted mean of the differences."""
+        top, bottom = np.zeros(len(weights)), np.zeros(len(weights))
+        for rows, fit in agreement.strata:
+            w = weights[:, rows]
+            own = np.diagonal(fit)
+            others = w.sum(axis=1, keepdims=True) - w
+            counted = np.where(others > 1e-9 * w.sum(axis=1, keepdims=True), w, 0.0)
+            mean = np.nan_to_num(ratio(w @ fit.T - w * own, np.where(counted > 0, others, 0.0)))
+            top += np.sum(counted * (own - mean), axis=1)
+            bottom += counted.sum(axis=1)
+        gain = ratio(top, bottom)
+        # Equal predictions cancel but for rounding, whose interval would look like knowledge.
+        return np.where(np.abs(gain) < 1e-12, 0.0, gain)
+
+
+class PersonaSwap(_Persona):
+    """p-value of the permutation test that personas within arm and cell could be exchanged.
+
+    Range 1/1000 to 1; low: predictions belong to their persons. ``(1 + number of exchanges that fit as well) / 1000`` with
+    999 random exchanges of predictions among people of the same arm and cell. Exact under the hypothesis that predictions
+    carry nothing of the person beyond arm and cell. It is a test: its size says nothing of how much is known, for which
+    see `PersonaGain`. It has no interval: only the first two sets of weights of a call are computed, the rest is NaN.
+
+    Source: Phipson and Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9, on the 1 +.
+    """
+
+    spec = _spec(
+        "persona_swap", "permutation p: could personas of one arm and cell be exchanged?", "lower", "none", 0.0
+    )
+
+    def compute(self, agreement: _Agreement, weights: FloatArray, seed: int) -> FloatArray:
+        """Share of exchanges that fit people's answers at least as well."""
+        result = np.full(len(weights), np.nan)
+        for b in range(min(len(weights), 2)):
+            own, exchanged, rng = 0.0, np.zeros(_TIMES), generator(seed, "persona")
+            total = weights[b].sum()
+            for rows, fit in agreement.strata:
+                inside = weights[b, rows] > 0
+                w, table = weights[b, rows][inside] / total, fit[np.ix_(inside, inside)]
+                places = np.argsort(rng.random((_TIMES, len(rows)))[:, inside], axis=1)
+                own += float(w @ np.diagonal(table))
+                exchanged += table[np.arange(len(w))[None, :], places] @ w
+            result[b] = (1 + np.sum(exchanged >= own - 1e-12)) / (_TIMES + 1)
+        return result
