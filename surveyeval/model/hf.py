@@ -9,45 +9,35 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from surveyeval.errors import ModelError
 from surveyeval.model.chat import Chat
+from surveyeval.model.endings import Endings
+from surveyeval.model.hf_generate import write
+from surveyeval.model.hf_mode import mode_of
 from surveyeval.model.hf_scoring import Reader
 from surveyeval.model.loaded import Loaded, load_shared
-from surveyeval.model.protocol import Capabilities, Fingerprint, OptionScores, Request
-from surveyeval.model.scoring import Tokens, disjoint, option_tokens
+from surveyeval.model.local import LocalOptions, Prompts, context_length
+from surveyeval.model.protocol import Capabilities, Fingerprint, OptionScores, Request, Text, TextRequest
+from surveyeval.model.scoring import Tokens, disjoint
 from surveyeval.model.weights import content_hash, require_torch
 from surveyeval.task.interview import Message
 
 __all__ = ["HFModel", "HFOptions"]
 
 
-class HFOptions(BaseModel):
+class HFOptions(LocalOptions):
     """Options of models that run through transformers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto: bfloat16 on a GPU, float32 on a CPU"
-    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU if there is one")
     block: int = Field(32, ge=1, description="interviews answered together; part of the run's identity")
-    terminator: Literal["none", "end"] = Field(
-        "none", description="end: an option counts only with the turn's end after it"
-    )
-    template: Literal["auto", "plain"] = Field("auto", description="plain: no chat template")
-    examples: int = Field(0, ge=0, description="complete interviews of pilot people shown before each interview")
-    calibrate: Literal["none", "temperature", "item"] = Field(
-        "none", description="on the pilot's answers: one temperature, or a bias for every option of every item"
-    )
-    revision: str | None = Field(None, description="commit of a hub model")
 
 
 class HFModel:
     """A causal language model from a hub name or a folder."""
 
-    capabilities = Capabilities(log_prob=True)
+    capabilities = Capabilities(("choice", "generate", "verbalized"), log_prob=True)
 
     def __init__(self, reference: str, options: HFOptions | None = None) -> None:
         self.reference = reference
@@ -55,7 +45,7 @@ class HFModel:
         self.notes: list[str] = []
         self._loaded: Loaded | None = None
         self._adapter: str | None = None
-        self._chat: Chat | None = None
+        self._prompts: Prompts | None = None
         self._read: Reader | None = None
 
     # ---- what it is --------------------------------------------------------------------------------------------
@@ -148,7 +138,7 @@ class HFModel:
             self._loaded = load_shared((self._base_hash(), dtype, device), read)
         except (OSError, ValueError) as error:
             raise ModelError(f"model {self.reference!r} does not load: {error}") from error
-        self._chat = Chat(self._tokenizer, plain=self.options.template == "plain")
+        self._prompts = Prompts(self._tokenizer, self.options, context_length(self._model.config), self._note)
 
     def _base_hash(self) -> str:
         """Hash of the base's weights: models with the same one share them in memory."""
@@ -180,12 +170,17 @@ class HFModel:
         return self._loaded
 
     @property
+    def prompts(self) -> Prompts:
+        """How this model reads requests."""
+        if self._prompts is None:
+            self.load()
+        assert self._prompts is not None
+        return self._prompts
+
+    @property
     def chat(self) -> Chat:
         """How this model's conversations are written."""
-        if self._chat is None:
-            self.load()
-        assert self._chat is not None
-        return self._chat
+        return self.prompts.chat
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -199,7 +194,7 @@ class HFModel:
 
     def encode(self, text: str) -> Tokens:
         """Token ids of a text as this model reads it."""
-        return tuple(self._tokenizer(text, add_special_tokens=self.chat.plain)["input_ids"])
+        return self.prompts.encode(text)
 
     def tokens(self, request: Request) -> tuple[Tokens, list[Tokens]]:
         """Token ids of a request's prompt, and those of each option after it.
@@ -209,86 +204,47 @@ class HFModel:
         ModelError
             When the interview is longer than the model reads, or its options cannot be told apart.
         """
-        chat = self.chat
-        if chat.injected and request.messages[0].role != "system":
-            self._note(f"the chat template adds a text of its own where there is no system turn: {chat.injected!r}")
-        answers = [chat.answer_prefix + option for option in request.options]
-        prompt, options = option_tokens(self.encode, chat.render(request.messages), answers)
-        if self.options.terminator == "end":
-            end = self._tokenizer.eos_token_id
-            options = [(*tokens, end) for tokens in options]
-        config = self._model.config.get_text_config()
-        limit = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-        length = len(prompt) + max(map(len, options))
-        if limit is not None and length > limit:
-            fewer = f"ask for fewer than ?examples={self.examples}" if self.examples else "shorten the task"
-            raise ModelError(
-                f"the interview has {length} tokens, the model reads {limit}", hint=f"{fewer}, or use another model"
-            )
-        return prompt, options
+        return self.prompts.tokens(request)
 
     @property
     def _reader(self) -> Reader:
         if self._read is None:
-            self._read = Reader(self.loaded, self._adapter, self.options.block, self._note)
+            self._read = Reader(self.loaded, self._adapter, mode_of(self.loaded), self._note)
         return self._read
 
     def score(self, requests: Sequence[Request]) -> list[OptionScores]:
-        """Score a block; interviews that grow are continued from their cache."""
+        """Score a block; interviews that grow are gone on with from their cache, until they are released."""
+        found: list[OptionScores] = [OptionScores(np.empty(0))] * len(requests)
+        for grows in (True, False):
+            rows = [row for row, request in enumerate(requests) if request.grows is grows]
+            if rows:
+                keys = [requests[row].interview for row in rows] if grows else None
+                scores = self._scored([requests[row] for row in rows], keys)
+                for row, one in zip(rows, scores, strict=True):
+                    found[row] = one
+        return found
+
+    def score_paths(self, paths: Sequence[Sequence[Request]]) -> list[list[OptionScores]]:
+        """Teacher-forced scores: what the requests of a path, and paths, have in common is read once."""
+        scores = iter(self._scored([request for path in paths for request in path], None))
+        return [[next(scores) for _ in path] for path in paths]
+
+    def _scored(self, requests: Sequence[Request], keys: Sequence[str] | None) -> list[OptionScores]:
         if not requests:
             return []
         prepared = [self.tokens(request) for request in requests]
-        keys = tuple(request.interview for request in requests)
-        first = self._reader.next(keys, [prompt for prompt, _ in prepared])
-        begins = [
-            [float(row[option[0]]) for option in options] for row, (_, options) in zip(first, prepared, strict=True)
-        ]
-        # options of several tokens: the distributions after each of their proper beginnings
-        inner = [
-            (row, beginning)
-            for row, (_, options) in enumerate(prepared)
-            for beginning in sorted({option[:size] for option in options for size in range(1, len(option))})
-        ]
-        for row, beginning, values in self._reader.after(inner):
-            size = len(beginning)
-            for k, option in enumerate(prepared[row][1]):
-                if len(option) > size and option[:size] == beginning:
-                    begins[row][k] += values[option[size]]
+        begins = self._reader.score(prepared, keys)
         return [OptionScores(disjoint(one, options)) for one, (_, options) in zip(begins, prepared, strict=True)]
 
-    def score_paths(self, paths: Sequence[Sequence[Request]]) -> list[list[OptionScores]]:
-        """Teacher-forced scores: one pass over each interview where all its options are single tokens.
+    # ---- writing -------------------------------------------------------------------------------------------------
 
-        Other interviews are read item by item, a block of them together.
-        """
-        self._reader.forget()
-        results: list[list[OptionScores]] = [[] for _ in paths]
-        prepared = [[self.tokens(request) for request in path] for path in paths]
-        simple = [index for index, steps in enumerate(prepared) if _one_pass(steps)]
-        forced = self._reader.forced([[prompt for prompt, _ in prepared[index]] for index in simple])
-        for index, rows in zip(simple, forced, strict=True):
-            results[index] = [
-                OptionScores(np.array([row[option[0]] for option in options]))
-                for row, (_, options) in zip(rows, prepared[index], strict=True)
-            ]
-        others = sorted(set(range(len(paths))) - set(simple))
-        for start in range(0, len(others), self.options.block):
-            chunk = others[start : start + self.options.block]
-            for step in range(max(len(paths[index]) for index in chunk)):
-                asked = [index for index in chunk if step < len(paths[index])]
-                for index, scores in zip(asked, self.score([paths[index][step] for index in asked]), strict=True):
-                    results[index].append(scores)
-            self._reader.forget()
-        return results
+    def generate(self, requests: Sequence[TextRequest]) -> list[Text]:
+        """Write a text for each request, as many side by side as interviews are answered together."""
+        prompts = [self.prompts.written(request) for request in requests]
+        endings = Endings(self._tokenizer, self.chat, getattr(self._model.generation_config, "eos_token_id", None))
+        return write(self._reader, endings, requests, prompts, self.options.block)
 
     def release(self, interviews: Sequence[str]) -> None:
         """Drop the cache of these interviews."""
         if self._read is not None:
             self._read.forget(interviews)
-
-
-def _one_pass(steps: Sequence[tuple[Tokens, list[Tokens]]]) -> bool:
-    last = steps[-1][0] if steps else ()
-    return bool(steps) and all(
-        last[: len(prompt)] == prompt and all(len(o) == 1 for o in options) for prompt, options in steps
-    )

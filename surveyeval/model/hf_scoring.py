@@ -1,21 +1,25 @@
 """Reading prompts with a transformers model, each token as seldom as possible.
 
-What was read stays in a key-value cache: interviews that grow are continued, and what all prompts of a block begin with
-(instruction, examples) is read once. Every shortcut gives what one plain pass over the whole prompt gives, up to rounding.
-Where a model does not allow that, whole prompts are read, and a note says so.
+The prompts of a block and their options make a trie. What all prompts begin with (instruction, examples) is read once and
+kept for later blocks, what some of them share is read once for these, and what was read of an interview stays until the
+interview is over. Every shortcut gives what one plain pass over the whole text gives, up to rounding. Where a model does
+not allow them, whole texts are read, and a note says so.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surveyeval.model.hf_cache import Session, fits, rows_of, shared_beginning, window
+from surveyeval.errors import ModelError
+from surveyeval.model.hf_cache import Held, Member, Row, shared_beginning, together
+from surveyeval.model.hf_passes import Mode, Passes, log_softmax, out_of_memory, picked
+from surveyeval.model.hf_session import Session
+from surveyeval.model.hf_trie import Trie, Unit, plan
 from surveyeval.model.loaded import Loaded
 from surveyeval.model.scoring import Tokens
 from surveyeval.model.weights import require_torch
@@ -23,51 +27,94 @@ from surveyeval.model.weights import require_torch
 __all__ = ["Reader"]
 
 FloatArray = NDArray[np.float64]
+#: A prompt and the options after it.
+Asked = tuple[Tokens, Sequence[Tokens]]
+#: Takes nodes and the (n, V) tensor of logits after them.
+Take = Callable[[list[int], Any], None]
 
-#: What prompts begin with alike is shared in steps of so many tokens, so that blocks mostly share the very same.
+#: What prompts begin with alike is kept in steps of so many tokens, so that blocks mostly share the very same.
 STEP = 16
 #: Beginnings that are kept: a block may have one for each arm.
 KEPT = 4
-#: Whole interviews read in one pass: their logits at every answer are held at once.
-FORCED_ROWS = 8
+#: Tokens of a pass, padding included. Larger ones gain nothing on a CPU.
+TOKENS = {"cpu": 2048}
+TOKENS_ELSEWHERE = 16384
 
 
 class Reader:
-    """Log-probabilities of the next token, with caches.
+    """Log-probabilities of what follows prompts.
 
     Parameters
     ----------
     loaded : Loaded
     adapter : str or None
         Switched on before every pass; other readers may share the weights.
-    rows : int
-        Prompts read in one pass.
+    mode : Mode
+        How the model may be shown texts.
     note : callable
         Takes a sentence about how prompts are read.
     """
 
-    def __init__(self, loaded: Loaded, adapter: str | None, rows: int, note: Callable[[str], None]) -> None:
-        self._loaded, self._adapter, self._rows, self._note = loaded, adapter, rows, note
+    def __init__(self, loaded: Loaded, adapter: str | None, mode: Mode, note: Callable[[str], None]) -> None:
+        self._passes, self._mode, self._note = Passes(loaded, adapter, mode), mode, note
+        self._device = loaded.model.device.type
+        self._budget = TOKENS.get(self._device, TOKENS_ELSEWHERE)
+        self._keeping = True
         self._session: Session | None = None
-        self._begun: dict[Tokens, Any] = {}
-        self._window = window(loaded.model.config)
-        known = inspect.signature(loaded.model.forward).parameters
-        needed = {"past_key_values", "attention_mask", "position_ids", "logits_to_keep"}
-        # a recurrent state takes in whatever it is shown: it knows no padding, and cannot be cut
-        self._caches = needed <= set(known) and not getattr(loaded.model, "_is_stateful", False)
-        self._last = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
-        if not self._caches:
+        self._begun: dict[Tokens, Held] = {}
+        if mode.kind == "rows":
+            note(
+                "this model takes no attention mask from outside: options of several tokens are read in rows of their own"
+            )
+        if mode.kind == "whole":
             note("this model's memory of what it read cannot be continued: every prompt is read whole")
 
-    # ---- interviews item by item ---------------------------------------------------------------------------------
+    def score(self, asked: Sequence[Asked], keys: Sequence[str] | None = None) -> list[list[float]]:
+        """Natural log-probabilities that the answer begins with each option.
 
-    def next(self, keys: tuple[str, ...], prompts: Sequence[Tokens]) -> FloatArray:
+        Parameters
+        ----------
+        asked : sequence of (prompt, options)
+            Tokens.
+        keys : sequence of str, optional
+            Names of interviews that will go on; what was read of them is kept. Prompts under the same keys as in earlier
+            calls are gone on with where these end.
+
+        Returns
+        -------
+        list of list of float
+            For each prompt, one for each option.
+        """
+        session, ends = self._enter([prompt for prompt, _ in asked], keys, scored=True)
+        steps: list[list[list[tuple[int, int]]]] = []
+        wanted: dict[int, dict[int, None]] = {}
+        for end, (_, options) in zip(ends, asked, strict=True):
+            steps.append([])
+            for option in options:
+                node, chain = end, []
+                for place, token in enumerate(option):
+                    wanted.setdefault(node, {})[token] = None
+                    chain.append((node, token))
+                    if place + 1 < len(option):
+                        node = session.trie.add((token,), node)
+                steps[-1].append(chain)
+        found: dict[tuple[int, int], float] = {}
+
+        def take(nodes: list[int], logits: Any) -> None:
+            tokens = [list(wanted[node]) for node in nodes]
+            for node, ids, values in zip(nodes, tokens, picked(logits, tokens), strict=True):
+                found.update(zip(((node, token) for token in ids), values, strict=True))
+
+        self._read(session, list(wanted), ends, keys is not None, take)
+        return [[sum(found[step] for step in chain) for chain in chains] for chains in steps]
+
+    def next(self, keys: Sequence[str], prompts: Sequence[Tokens]) -> FloatArray:
         """Distribution of the token after each prompt.
 
         Parameters
         ----------
         keys : (n,) str
-            Name the interviews. Prompts under the same keys as in the last call are continued if they extend those.
+            Name the interviews, as in `score`. Not every interview need go on.
         prompts : (n,) token tuples
 
         Returns
@@ -75,204 +122,190 @@ class Reader:
         (n, V) float array
             Natural log-probabilities.
         """
-        if not self._caches:
-            self._session = Session(keys, prompts)
-            return self._whole(prompts)
-        self._session = session = self._going_on(keys, prompts) or self._begin(keys, prompts)
-        return self._continue(session, prompts)
+        session, ends = self._enter(prompts, keys, scored=False)
+        found: dict[int, FloatArray] = {}
 
-    def after(self, continuations: Sequence[tuple[int, Tokens]]) -> Iterator[tuple[int, Tokens, FloatArray]]:
-        """Distributions after prompts of the last `next` and some tokens more.
+        def take(nodes: list[int], logits: Any) -> None:
+            found.update(zip(nodes, log_softmax(logits), strict=True))
 
-        Parameters
-        ----------
-        continuations : sequence of (row, tokens)
-            Row of the last call, and what follows its prompt.
-
-        Yields
-        ------
-        row, tokens, (V,) float array
-            In order of the number of tokens; natural log-probabilities.
-        """
-        session = self._session
-        assert session is not None, "nothing was read before"
-        # rows of one pass have equally many new tokens, so no row is padded
-        for width, group in groupby(sorted(continuations, key=lambda one: len(one[1])), key=lambda one: len(one[1])):
-            members = list(group)
-            for start in range(0, len(members), self._rows):
-                chunk = members[start : start + self._rows]
-                rows = [row for row, _ in chunk]
-                prompts = [session.read[row] + tokens for row, tokens in chunk]
-                found = (
-                    self._continue(self._branch(session, rows, width), prompts)
-                    if self._caches
-                    else self._whole(prompts)
-                )
-                for (row, tokens), values in zip(chunk, found, strict=True):
-                    yield row, tokens, values
+        self._read(session, list(dict.fromkeys(ends)), ends, True, take)
+        return np.stack([found[end] for end in ends])
 
     def forget(self, keys: Sequence[str] | None = None) -> None:
         """Drop what was read for these interviews; None: for all."""
-        if self._session is not None and (keys is None or set(self._session.keys) & set(keys)):
+        session = self._session
+        if session is None:
+            return
+        session.live = {} if keys is None else {key: held for key, held in session.live.items() if key not in set(keys)}
+        if session.live:
+            session.prune()
+        else:
             self._session = None
 
-    # ---- whole interviews ----------------------------------------------------------------------------------------
+    # ---- sessions ------------------------------------------------------------------------------------------------
 
-    def forced(self, paths: Sequence[Sequence[Tokens]]) -> Iterator[list[FloatArray]]:
-        """Distributions of the token after each prompt of interviews whose prompts extend each other.
-
-        Yields
-        ------
-        list of (V,) float array
-            For each path, one for each of its prompts.
-        """
-        if not self._caches:
-            yield from (list(self._whole(path)) for path in paths)
-            return
-        shared = _shared([path[0] for path in paths])
-        for start in range(0, len(paths), FORCED_ROWS):
-            yield from self._forced(paths[start : start + FORCED_ROWS], shared)
-
-    def _forced(self, paths: Sequence[Sequence[Tokens]], shared: int) -> list[list[FloatArray]]:
-        torch = require_torch()
-        longest = [path[-1] for path in paths]
-        cache = self._beginning(longest[0][:shared], len(paths))
-        shared = shared if cache is not None else 0
-        width = max(map(len, longest)) - shared
-        ids = torch.zeros((len(paths), width), dtype=torch.long)
-        mask = torch.ones((len(paths), shared + width), dtype=torch.long)
-        for row, tokens in enumerate(longest):  # padded on the right, so that no token looks back over padding
-            ids[row, : len(tokens) - shared] = torch.tensor(tokens[shared:])
-            mask[row, len(tokens) :] = 0
-        places = [(row, len(prompt) - 1 - shared) for row, path in enumerate(paths) for prompt in path]
-        kept = sorted({place for _, place in places})
-        output = self._pass(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=torch.arange(shared, shared + width)[None].expand(len(paths), -1),
-            past_key_values=cache,
-            use_cache=cache is not None,
-            logits_to_keep=torch.tensor(kept, device=self._loaded.model.device),
-        )
-        column = {place: number for number, place in enumerate(kept)}
-        found = iter(_log_softmax(output.logits[[row for row, _ in places], [column[place] for _, place in places]]))
-        return [[next(found) for _ in path] for path in paths]
-
-    # ---- passes --------------------------------------------------------------------------------------------------
-
-    def _pass(self, **inputs: Any) -> Any:
-        torch = require_torch()
-        model = self._loaded.model
-        self._loaded.activate(self._adapter)
-        on_device = {
-            name: value.to(model.device) if torch.is_tensor(value) else value for name, value in inputs.items()
-        }
-        with torch.inference_mode():
-            return model(**on_device)
-
-    def _continue(self, session: Session, prompts: Sequence[Tokens]) -> FloatArray:
-        """Read what is new in each row. New tokens are padded on the left, so that every row ends in the last column."""
-        torch = require_torch()
-        new = [prompt[len(old) :] for prompt, old in zip(prompts, session.read, strict=True)]
-        width = max(map(len, new))
-        ids = torch.zeros((len(new), width), dtype=torch.long)
-        mask = torch.zeros((len(new), width), dtype=torch.long)
-        for row, tokens in enumerate(new):
-            ids[row, width - len(tokens) :] = torch.tensor(tokens)
-            mask[row, width - len(tokens) :] = 1
-        whole = mask if session.mask is None else torch.cat([session.mask, mask], dim=1)
-        positions = (whole.cumsum(dim=1) - 1).clamp(min=0)[:, -width:]
-        output = self._pass(
-            input_ids=ids,
-            attention_mask=whole,
-            position_ids=positions,
-            past_key_values=session.cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        session.cache, session.mask, session.read = output.past_key_values, whole, list(prompts)
-        return _log_softmax(output.logits[:, -1])
-
-    def _whole(self, prompts: Sequence[Tokens]) -> FloatArray:
-        """Read whole prompts without cache; prompts of one length together, so that none is padded."""
-        torch = require_torch()
-        result: list[Any] = [None] * len(prompts)
-        by_length = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-        for _, group in groupby(by_length, key=lambda row: len(prompts[row])):
-            members = list(group)
-            for start in range(0, len(members), self._rows):
-                rows = members[start : start + self._rows]
-                output = self._pass(input_ids=torch.tensor([prompts[row] for row in rows]), **self._last)
-                for row, values in zip(rows, _log_softmax(output.logits[:, -1]), strict=True):
-                    result[row] = values
-        return np.stack(result)
-
-    # ---- caches --------------------------------------------------------------------------------------------------
-
-    def _going_on(self, keys: tuple[str, ...], prompts: Sequence[Tokens]) -> Session | None:
-        """The last session, if these prompts can be read from where it stands."""
+    def _enter(
+        self, prompts: Sequence[Tokens], keys: Sequence[str] | None, *, scored: bool
+    ) -> tuple[Session, list[int]]:
+        """The session of these prompts, and the node where each ends."""
+        if not all(prompts):
+            raise ModelError(
+                "the model has nothing to read before an answer", hint="give the task a text before the question"
+            )
         session = self._session
-        if session is None or session.keys != keys:
-            return None
-        pairs = list(zip(session.read, prompts, strict=True))
-        if not all(len(new) > len(old) and new[: len(old)] == old for old, new in pairs):
-            self._note("the chat template does not only append: interviews are read anew for every item")
-            return None
-        if not fits(session.mask, [len(new) - len(old) for old, new in pairs], self._window):
-            self._note(f"interviews outgrow the model's window of {self._window} tokens: some are read anew")
-            return None
-        return session
+        if keys is None:
+            session = Session()
+        elif session is None or not any(map(session.later, keys, prompts)):
+            # what earlier blocks left must not matter: a run that was interrupted ends in the same bytes
+            session = self._session = Session()
+        nodes: dict[Tokens, int] = {}
+        ends = []
+        for key, prompt in zip(keys or [""] * len(prompts), prompts, strict=True):
+            if prompt not in nodes:
+                nodes[prompt] = self._node(session, key, prompt)
+            ends.append(nodes[prompt])
+        if keys is not None:
+            for key, prompt, end in zip(keys, prompts, ends, strict=True):
+                if scored and session.later(key, prompt) and session.live[key][2] and not session.goes_on(key, prompt):
+                    self._note(
+                        "the chat template does not only append: interviews are read anew from where they change"
+                    )
+                session.live[key] = (prompt, end, scored)
+        return session, ends
 
-    def _begin(self, keys: tuple[str, ...], prompts: Sequence[Tokens]) -> Session:
+    def _node(self, session: Session, key: str, prompt: Tokens) -> int:
+        if session.goes_on(key, prompt):
+            old, node, _ = session.live[key]
+            return session.trie.add(prompt[len(old) :], node)
+        return session.trie.add(prompt)
+
+    def _read(self, session: Session, wanted: list[int], ends: list[int], growing: bool, take: Take) -> None:
+        """Have `take` take the logits after all wanted nodes."""
+        budget, keeping = self._budget, self._keeping
+        limit = self._mode.limit
+        longest = max(session.trie.depth[node] for node in wanted)
+        if limit is not None and longest > limit:
+            self._note(
+                f"this model reads texts of more than {limit} tokens otherwise than shorter ones: those are read whole"
+            )
+        whole = self._mode.kind == "whole" or (limit is not None and longest > limit)
+        while True:
+            try:
+                if whole:
+                    self._read_whole(session.trie, wanted, take)
+                else:
+                    self._read_rows(session, wanted, ends, growing and self._keeping, take)
+                break
+            except BaseException as error:
+                session.clear()  # a cache may have grown in some layers only
+                if not out_of_memory(error):
+                    raise
+            self._shrink()  # outside of `except`: the error holds on to what the pass held
+        if self._budget < budget:
+            self._note(f"out of memory: {self._budget} tokens are read at a time from here on, not {budget}")
+        if keeping and not self._keeping:
+            self._note("out of memory: interviews are read anew for every item from here on")
+        if whole or not self._keeping:
+            self._session = None if session is self._session else self._session
+
+    def _shrink(self) -> None:
+        """Drop what is kept, and read less at a time from here on."""
         torch = require_torch()
-        rows, shared = len(prompts), _shared(prompts)
-        mask = torch.ones((rows, shared), dtype=torch.long)
-        if fits(mask, [len(prompt) - shared for prompt in prompts], self._window):
-            beginning = prompts[0][:shared]
-            cache = self._beginning(beginning, rows)
-            if cache is not None:
-                return Session(keys, [beginning] * rows, cache, mask)
-        return Session(keys, [()] * rows)
+        self._begun.clear()
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+        rows, width = self._passes.last
+        if rows > 1:
+            self._budget = rows * width // 2
+        elif self._keeping:
+            self._keeping = False
+        else:
+            raise ModelError(
+                f"out of memory, though {width} tokens were read alone",
+                hint="take a smaller model, ?dtype=bfloat16, fewer ?examples= or a shorter interview",
+            )
 
-    def _beginning(self, tokens: Tokens, rows: int) -> Any:
-        """The cache of what all prompts begin with (instruction, examples), for every row; None where nothing is shared.
+    # ---- rows ----------------------------------------------------------------------------------------------------
 
-        It is read once and kept, since blocks of one run often begin alike. Only the very same beginning is taken up again:
-        one made from a longer or a shorter one would differ in rounding, and a run that was interrupted would not end alike.
+    def _read_rows(self, session: Session, wanted: list[int], ends: list[int], growing: bool, take: Take) -> None:
+        trie = session.trie
+        if len(session.home) == 1:
+            self._begin(session, [trie.tokens(end) for end in dict.fromkeys(ends)])
+        for node in wanted:  # logits of what was read are not kept
+            if session.home.get(node) is not None:
+                del session.home[node]
+        level: list[Member] = plan(
+            trie, wanted, ends, session.home.get, growing=growing, branching=self._mode.kind == "packed"
+        )
+        open_nodes = dict.fromkeys(wanted)
+        self._read_level(session, level, open_nodes, growing, take)
+        if growing:
+            session.prune()
+
+    def _read_level(
+        self, session: Session, level: list[Member], wanted: dict[int, None], growing: bool, take: Take
+    ) -> None:
+        """Read units, and at once what comes after those of one pass, so that few caches are held."""
+        for held, members in together(level, session.trie, self._budget, copying=self._mode.kind == "rows"):
+            sources = [row for row, _ in members]
+            rows, nodes, logits = self._passes.read(session.trie, members, held, wanted)
+            if nodes:
+                take(nodes, logits)
+            for node in nodes:
+                del wanted[node]
+            del logits
+            following: list[Member] = []
+            for source, row, (_, unit) in zip(sources, rows, members, strict=True):
+                if growing:
+                    session.put(row, unit.nodes, source)
+                following += [(row, later) for later in unit.then]
+            self._read_level(session, following, wanted, growing, take)
+
+    def _begin(self, session: Session, prompts: list[Tokens]) -> None:
+        """Let a session go on from what all its prompts begin with.
+
+        That is read once and kept, since blocks of one run often begin alike. Only the very same beginning is taken up
+        again: one made from a longer or a shorter one would differ in rounding.
         """
-        torch = require_torch()
+        tokens = prompts[0][: _shared(prompts)]
         if not tokens:
-            return None
-        cache = self._begun.pop(tokens, None)
-        if cache is None:
-            cache = self._pass(input_ids=torch.tensor([tokens]), use_cache=True, logits_to_keep=1).past_key_values
-        self._begun[tokens] = cache  # the last one used stands last
+            return
+        nodes = session.trie.path(session.trie.add(tokens))
+        held = self._begun.pop(tokens, None)
+        if held is None:
+            trie = Trie()
+            unit = Unit(trie.path(trie.add(tokens)), 0)
+            (row,), _, _ = self._passes.read(trie, [(Row(None, 0, {}), unit)], None, ())
+            assert row.held is not None
+            held = row.held
+            held.shared = True
+        self._begun[tokens] = held  # the last one used stands last
         while len(self._begun) > KEPT:
             del self._begun[next(iter(self._begun))]
-        return self._copied(cache, [0] * rows)
+        session.begin(Row(held, 0, {node: column for column, node in enumerate(nodes)}))
 
-    def _copied(self, cache: Any, rows: list[int]) -> Any:
-        copied = rows_of(cache, rows)
-        if copied is None:
-            self._note("this model's cache cannot be repeated: what prompts begin with is read for each of them")
-        return copied
+    # ---- whole texts ---------------------------------------------------------------------------------------------
 
-    def _branch(self, session: Session, rows: list[int], width: int) -> Session:
-        """A copy of some rows of a session that may go on by `width` tokens; empty where they must be read anew."""
-        if fits(session.mask[rows], [width] * len(rows), self._window):
-            cache = self._copied(session.cache, rows)
-            if cache is not None:
-                return Session((), [session.read[row] for row in rows], cache, session.mask[rows])
-        return Session((), [()] * len(rows))
+    def _read_whole(self, trie: Trie, wanted: list[int], take: Take) -> None:
+        """Read whole texts without cache; texts of one length together, so that none is padded."""
+        left = set(wanted)
+        texts: list[tuple[int, list[int]]] = []
+        for node in sorted(wanted, reverse=True):  # a text holds what it begins with
+            if node in left:
+                passed = [one for one in trie.path(node) if one in left]
+                left -= set(passed)
+                texts.append((node, passed))
+        by_length = sorted(texts, key=lambda text: trie.depth[text[0]])
+        for length, group in groupby(by_length, key=lambda text: trie.depth[text[0]]):
+            members = list(group)
+            rows = max(1, self._budget // length)
+            for start in range(0, len(members), rows):
+                chunk = members[start : start + rows]
+                places = [(row, trie.depth[node] - 1) for row, (_, passed) in enumerate(chunk) for node in passed]
+                logits = self._passes.whole([trie.tokens(node) for node, _ in chunk], places)
+                take([node for _, passed in chunk for node in passed], logits)
 
 
 def _shared(prompts: Sequence[Tokens]) -> int:
     """Tokens at the beginning that are read once for all prompts; 0 for a single prompt."""
     return shared_beginning(prompts) // STEP * STEP if len(prompts) > 1 else 0
-
-
-def _log_softmax(logits: Any) -> FloatArray:
-    torch = require_torch()
-    with torch.inference_mode():
-        result: FloatArray = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
-    return result

@@ -139,6 +139,27 @@ def test_merges_at_the_boundary_count_to_the_answer() -> None:
     assert (prompt, options) == ((9,), [(1,), (2, 4)])
 
 
+def test_scores_count_merged_tokens_to_the_answer(tmp_path: Path) -> None:
+    """A prompt that ends within a word: its last token may become part of the answer's first."""
+    ending = tiny.CHAT.replace("<|assistant|>{%", "<|assistant|>A{%")
+    model = model_of(tiny.save("llama", tmp_path, ending))
+    options = ("gree", "gree strongly", "BC")
+    messages = conversation(1)
+    prompt = model.chat.render(messages)
+    whole = [model.encode(prompt + option) for option in options]
+    start = next(place for place, tokens in enumerate(zip(*whole, strict=False)) if len(set(tokens)) > 1)
+    assert start < len(model.encode(prompt))  # "Agree" is one token
+    begins = []
+    for ids in whole:
+        with torch.no_grad():
+            log_p = torch.log_softmax(model._model(torch.tensor([ids])).logits[0].double(), dim=-1)
+        begins.append(sum(float(log_p[place - 1, ids[place]]) for place in range(start, len(ids))))
+    p = np.exp(begins)
+    p[0] -= p[1]
+    (scores,) = model.score([Request("r", messages, options)])
+    np.testing.assert_allclose(scores.log_prob, np.log(p), atol=1e-4)
+
+
 def test_options_with_the_same_tokens_are_refused() -> None:
     with pytest.raises(ModelError, match="cannot tell these options apart"):
         option_tokens(lambda text: [1, 2, 3][: len(text.strip()) + 1], "p", ["x", "x "])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from surveyeval.errors import ModelError
+from surveyeval.model import hf_trie
 from surveyeval.model.hf import HFModel
 from surveyeval.model.hf_scoring import STEP
 from surveyeval.model.protocol import Request
@@ -21,6 +24,8 @@ torch = pytest.importorskip("torch", reason="language models are an optional ext
 
 WINDOWED = ("mistral", "gemma2", "gemma3")
 CACHED = ("llama", "qwen2", "gemma", "gpt2", *WINDOWED)
+#: Read from caches, but without branches; read whole.
+PLAIN = ("bloom", "mamba")
 INSTRUCTION = "You are taking part in a survey. Where would you place yourself? Answer with one letter. " * 2
 #: Of unlike length, so that rows are padded.
 NAMES = ("y", "yyyy", "y" * 11, "yy")
@@ -28,7 +33,7 @@ NAMES = ("y", "yyyy", "y" * 11, "yy")
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {name: tiny.save(name, tmp_path_factory.mktemp(name)) for name in (*CACHED, "mamba")}
+    return {name: tiny.save(name, tmp_path_factory.mktemp(name)) for name in (*CACHED, *PLAIN)}
 
 
 def talk(step: int, name: str) -> tuple[Message, ...]:
@@ -48,6 +53,7 @@ def check(model: HFModel, requests: list[Request]) -> None:
 @contextmanager
 def passes(model: HFModel) -> Iterator[list[tuple[int, int]]]:
     """Shape of the token table of every pass."""
+    assert model._reader  # so that the trial of how the model may be read is over
     shapes: list[tuple[int, int]] = []
 
     def count(module: Any, args: Any, inputs: dict[str, Any]) -> None:
@@ -71,7 +77,7 @@ def beginning(model: HFModel, requests: list[Request]) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("options", [LETTERS, WORDS])
-@pytest.mark.parametrize("architecture", [*CACHED, "mamba"])
+@pytest.mark.parametrize("architecture", [*CACHED, *PLAIN])
 def test_scores_after_a_common_beginning_and_growth_equal_plain_passes(
     folders: dict[str, Path], architecture: str, options: tuple[str, ...]
 ) -> None:
@@ -84,7 +90,7 @@ def test_scores_after_a_common_beginning_and_growth_equal_plain_passes(
 
 
 @pytest.mark.parametrize("options", [LETTERS, WORDS])
-@pytest.mark.parametrize("architecture", [*CACHED, "mamba"])
+@pytest.mark.parametrize("architecture", [*CACHED, *PLAIN])
 def test_teacher_forced_paths_after_a_common_beginning_equal_plain_passes(
     folders: dict[str, Path], architecture: str, options: tuple[str, ...]
 ) -> None:
@@ -95,30 +101,37 @@ def test_teacher_forced_paths_after_a_common_beginning_equal_plain_passes(
             np.testing.assert_allclose(scores.log_prob, brute_force(model, request), atol=1e-4)
 
 
-@pytest.mark.parametrize("architecture", WINDOWED)
-def test_answers_of_unlike_length_under_a_window_equal_plain_passes(
-    folders: dict[str, Path], architecture: str
-) -> None:
-    """Padding between tokens would push them out of the window."""
+@pytest.mark.parametrize("architecture", [*CACHED, *PLAIN])
+def test_answers_of_unlike_length_equal_plain_passes(folders: dict[str, Path], architecture: str) -> None:
+    """Rows are padded, and with a window it is tokens of the text that count, not columns."""
     model = model_of(folders[architecture])
     growing = [list(talk(0, name)) for name in NAMES]
     for step in range(3):
         check(model, [Request(f"r{row}", tuple(turns), WORDS) for row, turns in enumerate(growing)])
         for row, turns in enumerate(growing):
             turns += [Message("assistant", "Agree " * (1 + row * step)), Message("user", "Very good?")]
-    assert any("window of 24" in note for note in model.notes)
+    assert architecture in PLAIN or model.notes == []
 
 
-@pytest.mark.parametrize("architecture", ["mistral", "gemma3"])
-def test_interviews_within_the_window_share_their_beginning(
-    tmp_path: Path, architecture: str, monkeypatch: Any
+@pytest.mark.parametrize("architecture", WINDOWED)
+@pytest.mark.parametrize("window", [5, 24, 200])
+def test_layers_with_a_window_share_beginnings(
+    tmp_path: Path, architecture: str, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiny, "WINDOW", 200)
+    monkeypatch.setattr(tiny, "WINDOW", window)
     model = model_of(tiny.save(architecture, tmp_path))
     shared, rest = beginning(model, block(0, LETTERS))
     with passes(model) as shapes:
-        model.score(block(0, LETTERS))
-    assert shapes == [(1, shared), (len(NAMES), rest)]
+        check(model, block(0, LETTERS))
+        check(model, block(1, LETTERS))
+    assert shapes == [(1, shared), (len(NAMES), rest), (len(NAMES), grown(model))]
+    assert model.notes == []
+
+
+def grown(model: HFModel) -> int:
+    """Tokens by which a prompt of one letter's answer is longer than the one before."""
+    one, other = (len(model.tokens(block(step, LETTERS)[0])[0]) for step in (0, 1))
+    return other - one
 
 
 def test_a_block_reads_its_beginning_once_and_the_next_block_not_at_all(folders: dict[str, Path]) -> None:
@@ -132,21 +145,184 @@ def test_a_block_reads_its_beginning_once_and_the_next_block_not_at_all(folders:
         model.release([f"r{row}" for row in range(len(NAMES))])
         model.score(block(0, LETTERS, others))
         model.score_paths([[request] for request in block(0, LETTERS)])
-    grown = len(model.tokens(block(1, LETTERS)[0])[0]) - len(model.tokens(block(0, LETTERS)[0])[0])
-    assert shapes[:3] == [(1, shared), (4, rest), (4, grown)]
-    assert [rows for rows, _ in shapes[3:]] == [4, 4]
-    assert all(width < shared for _, width in shapes[3:])
+    assert shapes[:3] == [(1, shared), (4, rest), (4, grown(model))]
+    assert sum(rows * width for rows, width in shapes[3:]) < 2 * 4 * shared
 
 
-def test_options_of_several_tokens_read_no_prompt_again(folders: dict[str, Path]) -> None:
+def test_options_of_several_tokens_are_read_with_their_prompt(folders: dict[str, Path]) -> None:
     model = model_of(folders["llama"])
     requests = block(0, WORDS)
     shared, rest = beginning(model, requests)
     inner = {option[:size] for _, options in [model.tokens(requests[0])] for option in options for size in range(1, len(option))}  # fmt: skip
     with passes(model) as shapes:
         model.score(requests)
-    assert shapes[:2] == [(1, shared), (4, rest)]
-    assert sum(rows * width for rows, width in shapes[2:]) == len(requests) * sum(map(len, inner))
+    assert shapes == [(1, shared), (4, rest + len(inner))]
+
+
+def unique(model: HFModel, requests: Sequence[Request]) -> set[tuple[int, ...]]:
+    """Everything that some prompt with an option begins with, but for options' last tokens: what has to be read."""
+    found = set()
+    for request in requests:
+        prompt, options = model.tokens(request)
+        for option in options:
+            text = prompt + option
+            found |= {text[: size + 1] for size in range(len(text) - 1)}
+    return found
+
+
+@contextmanager
+def counted(model: HFModel) -> Iterator[list[int]]:
+    """Number of tokens of every pass, padding left out: it sees nothing but itself, as else only a first token does."""
+    assert model._reader
+    counts: list[int] = []
+
+    def count(module: Any, args: Any, inputs: dict[str, Any]) -> None:
+        if "input_ids" in inputs:
+            seen = (inputs["attention_mask"][:, 0] == 0).sum(dim=-1)
+            first = inputs["past_key_values"].get_seq_length() == 0
+            counts.append(int((seen > 1).sum()) + (len(seen) if first else 0))
+
+    handle = model.loaded.model.register_forward_pre_hook(count, with_kwargs=True)
+    try:
+        yield counts
+    finally:
+        handle.remove()
+
+
+def independent(names: Sequence[str], items: int, options: tuple[str, ...]) -> list[Request]:
+    """Several questions to each person, which do not see each other's answers."""
+    texts = [f"{'Where would you place yourself? ' * (1 + item)}Very good?" for item in range(items)]
+    return [
+        Request(
+            f"{name}/{item}",
+            (Message("system", INSTRUCTION), Message("user", f"You are {name}. {text}")),
+            options,
+            grows=False,
+        )
+        for name in names
+        for item, text in enumerate(texts)
+    ]
+
+
+@pytest.mark.parametrize("options", [LETTERS, WORDS])
+@pytest.mark.parametrize("names", [5, 40])
+def test_every_token_of_a_block_is_read_once(
+    folders: dict[str, Path], options: tuple[str, ...], names: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hf_trie, "SAVED", 1)  # short beginnings, too
+    model = model_of(folders["llama"])
+    requests = independent([f"{number}{'y' * (number % 7)}" for number in range(names)], 3, options)
+    with counted(model) as counts, passes(model) as shapes:
+        model.score(requests)
+    assert sum(counts) == len(unique(model, requests))
+    assert sum(rows * width for rows, width in shapes) < 1.2 * sum(counts)
+
+
+@pytest.mark.parametrize("options", [LETTERS, WORDS])
+def test_short_beginnings_cost_little(folders: dict[str, Path], options: tuple[str, ...]) -> None:
+    model = model_of(folders["llama"])
+    requests = independent([f"{number}{'y' * (number % 7)}" for number in range(40)], 3, options)
+    with passes(model) as shapes:
+        check(model, requests)
+    assert sum(rows * width for rows, width in shapes) < 1.2 * len(unique(model, requests))
+
+
+@pytest.mark.parametrize("architecture", [*CACHED, *PLAIN])
+def test_independent_questions_equal_plain_passes(folders: dict[str, Path], architecture: str) -> None:
+    model = model_of(folders[architecture])
+    check(model, independent(NAMES, 3, WORDS))
+    check(model, independent(NAMES, 1, LETTERS) + block(0, WORDS))
+
+
+def test_nothing_is_kept_of_what_does_not_grow(folders: dict[str, Path]) -> None:
+    model = model_of(folders["llama"])
+    with passes(model) as shapes:
+        for _ in range(2):
+            model.score(independent(NAMES, 3, LETTERS))
+    assert shapes[0][0] == 1
+    assert shapes[1:] == shapes[1 + len(shapes) // 2 :] * 2  # the instruction alone is not read again
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma3", "mamba"])
+def test_identical_requests_are_read_once(folders: dict[str, Path], architecture: str) -> None:
+    def read(names: Sequence[str]) -> tuple[int, list[np.ndarray]]:
+        model = model_of(folders[architecture])
+        with passes(model) as shapes:
+            scores = model.score([Request(f"r{row}", talk(1, name), WORDS) for row, name in enumerate(names)])
+        return sum(rows * width for rows, width in shapes), [one.log_prob for one in scores]
+
+    twice, once = read(("y", "yyyy", "y", "y")), read(("y", "yyyy"))
+    assert twice[0] == once[0]
+    assert [one.tobytes() for one in twice[1]] == [once[1][row].tobytes() for row in (0, 1, 0, 0)]
+
+
+@pytest.mark.parametrize("architecture", [*CACHED, *PLAIN])
+def test_interviews_that_begin_alike_part_where_their_answers_do(folders: dict[str, Path], architecture: str) -> None:
+    model = model_of(folders[architecture])
+    turns = [list(talk(0, "y")) for _ in range(5)]
+    said = [["Agree"] * 5, ["Agree", "Agree", "Disagree", "Agree strongly", "Disagree"], list("ABCAB")]
+    with passes(model) as shapes:
+        for answers in said:
+            check(model, [Request(f"r{row}", tuple(one), WORDS) for row, one in enumerate(turns)])
+            for one, answer in zip(turns, answers, strict=True):
+                one += [Message("assistant", answer), Message("user", "Very good?")]
+        check(model, [Request(f"r{row}", tuple(one), WORDS) for row, one in enumerate(turns)])
+    if architecture not in PLAIN:
+        assert [rows for rows, _ in shapes] == [1, 1, 3, 5]
+        assert all(width < 40 for _, width in shapes[1:])
+
+
+@pytest.mark.parametrize("architecture", [*CACHED, *PLAIN])
+@pytest.mark.parametrize("options", [LETTERS, WORDS])
+def test_some_interviews_of_a_block_may_go_on(
+    folders: dict[str, Path], architecture: str, options: tuple[str, ...]
+) -> None:
+    model = model_of(folders[architecture])
+    for step, rows in enumerate(((0, 1, 2, 3), (3, 1), (1, 0, 2), (0, 1, 2, 3))):
+        check(model, [Request(f"r{row}", talk(step, NAMES[row]), options) for row in rows])
+
+
+@pytest.mark.parametrize("architecture", [*CACHED, *PLAIN])
+def test_texts_that_grow_by_a_token_equal_plain_passes(folders: dict[str, Path], architecture: str) -> None:
+    """As texts are written: fewer and fewer go on."""
+    model = model_of(folders[architecture])
+    texts = {f"r{row}": model.tokens(Request("", talk(0, name), LETTERS))[0] for row, name in enumerate(NAMES * 3)}
+    texts = {key: (*text, 50 + number) for number, (key, text) in enumerate(texts.items())}
+    with passes(model) as shapes:
+        for step in range(7):
+            found = model._reader.next(list(texts), list(texts.values()))
+            for text, row in zip(texts.values(), found, strict=True):
+                with torch.no_grad():
+                    plain = torch.log_softmax(model._model(torch.tensor([text])).logits[0, -1].double(), dim=-1)
+                np.testing.assert_allclose(row, plain.numpy(), atol=1e-4)
+            texts = {
+                key: (*text, int(row.argsort()[-1 - number % 3]))
+                for number, ((key, text), row) in enumerate(zip(texts.items(), found, strict=True))
+                if number != step
+            }
+    if architecture not in PLAIN:
+        assert all(width == 1 and rows <= 12 for rows, width in shapes[2:])
+        assert len(shapes) == 8
+
+
+def test_a_prompt_that_was_read_is_scored_again(folders: dict[str, Path]) -> None:
+    model = model_of(folders["llama"])
+    requests = block(0, WORDS)
+    model._reader.next([one.interview for one in requests], [model.tokens(one)[0] for one in requests])
+    for _ in range(2):
+        check(model, requests)
+    check(model, block(1, WORDS))
+
+
+def test_a_template_that_rewrites_earlier_turns_is_noted(tmp_path: Path) -> None:
+    """As templates do that leave out earlier reasoning."""
+    rewriting = tiny.CHAT.replace(
+        "{{ m['content'] }}", "{{ m['content'] if loop.last or m.role == 'system' else 'good' }}"
+    )
+    model = model_of(tiny.save("llama", tmp_path, rewriting))
+    for step in range(3):
+        check(model, block(step, WORDS))
+    assert model.notes == ["the chat template does not only append: interviews are read anew from where they change"]
 
 
 @pytest.mark.parametrize("mode", ["sequential", "independent"])
@@ -163,31 +339,98 @@ def test_the_examples_of_each_arm_are_read_once(tmp_path: Path, mode: str) -> No
     people = make_sample(task, answers, arm=["c", "t"] * 4, age=[str(20 + row) for row in range(8)])
     preparation = prepare(model, task, people, frozenset(), Silent())
     batch = ask(task, people)
-    tokens = sum(
-        len(model.tokens(Request("", interview.messages(), ("A", "B")))[0])
-        for interview in preparation.render(task, people, frozenset())
-    )
+    asked: list[list[Request]] = []
+    score = model.score
+
+    def record(requests: Sequence[Request]) -> list[Any]:
+        asked.append(list(requests))
+        return score(requests)
+
+    model.score = record  # type: ignore[method-assign]
     with passes(model) as shapes:
         host.simulate(model, batch, preparation=preparation)
-        host.log_prob(model, batch, people, preparation)
-    alone = [width for rows, width in shapes if rows == 1]
-    beginnings = 2 if mode == "sequential" else 2 * 3 * 2  # for each arm; for each item, in simulation and scoring
-    assert len(alone) == beginnings
-    assert all(width > 48 for width in alone)
-    assert all(rows == 4 for rows, _ in shapes if rows != 1)
-    if mode == "sequential":  # reading whole prompts would take more for the first item alone
-        assert sum(rows * width for rows, width in shapes) < tokens * 1.5
-
-
-@pytest.mark.parametrize("architecture", ["mistral", "gemma2"])
-def test_under_a_window_interviews_of_one_pace_are_continued(folders: dict[str, Path], architecture: str) -> None:
-    model = model_of(folders[architecture])
-    model.score(block(0, LETTERS))
+    requests = [request for block in asked for request in block]
+    needed = len(unique(model, requests))
+    whole = sum(len(model.tokens(request)[0]) for request in requests)
+    read = sum(rows * width for rows, width in shapes)
+    assert read < 1.35 * needed
+    assert 2 * needed < whole
     with passes(model) as shapes:
-        check(model, block(1, LETTERS))
-    grown = len(model.tokens(block(1, LETTERS)[0])[0]) - len(model.tokens(block(0, LETTERS)[0])[0])
-    assert shapes[0] == (len(NAMES), grown)
-    assert model.notes == []
+        host.log_prob(model, batch, people, preparation)
+    assert sum(rows * width for rows, width in shapes) < 1.35 * needed  # the people's own answers instead of drawn ones
+
+
+def test_memory_that_runs_out_splits_the_block_and_is_noted(folders: dict[str, Path]) -> None:
+    model = model_of(folders["llama"])
+    names = tuple("y" * (number % 9) + str(number) for number in range(12))
+    with refusing(model, lambda rows, width: rows > 3) as refused, passes(model) as shapes:
+        for step in range(3):
+            check(model, block(step, WORDS, names))
+    assert refused[0] > 3
+    assert all(rows <= 3 for rows, _ in shapes[-4:])
+    assert len(model.notes) == 1
+    assert re.fullmatch(r"out of memory: \d+ tokens are read at a time from here on, not 2048", model.notes[0])
+    assert len(refused) <= 3  # later blocks do not try again
+
+
+@pytest.mark.parametrize("architecture", ["llama", "bloom", "mamba"])
+@pytest.mark.parametrize("words", ["DefaultCPUAllocator: can't allocate memory", "MPS backend out of memory"])
+def test_a_block_split_for_want_of_memory_equals_plain_passes(
+    folders: dict[str, Path], architecture: str, words: str
+) -> None:
+    model = model_of(folders[architecture])
+    with refusing(model, lambda rows, width: rows > 1, RuntimeError(words)):
+        check(model, block(0, WORDS))
+    assert any("out of memory" in note for note in model.notes)
+
+
+def test_where_caches_fill_the_memory_interviews_are_read_anew(folders: dict[str, Path]) -> None:
+    model = model_of(folders["llama"])
+    with refusing(model, lambda rows, width: model._reader._keeping):
+        for step in range(2):
+            check(model, block(step, WORDS))
+    assert model.notes[-1] == "out of memory: interviews are read anew for every item from here on"
+
+
+def test_a_single_row_that_does_not_fit_is_an_error(folders: dict[str, Path]) -> None:
+    model = model_of(folders["llama"])
+    with (
+        refusing(model, lambda rows, width: True),
+        pytest.raises(ModelError, match=r"out of memory, though \d+ tokens were read alone; take a smaller model"),
+    ):
+        model.score(block(0, WORDS))
+    check(model, block(0, WORDS))  # nothing half read is gone on with
+
+
+def test_an_error_in_the_middle_of_a_pass_leaves_nothing_half_read(folders: dict[str, Path]) -> None:
+    model = model_of(folders["llama"])
+    check(model, block(0, WORDS))
+    layer = model.loaded.model.model.layers[1]
+    handle = layer.register_forward_pre_hook(lambda module, args: exec("raise KeyboardInterrupt"))
+    with pytest.raises(KeyboardInterrupt):
+        model.score(block(1, WORDS))
+    handle.remove()
+    check(model, block(1, WORDS))
+
+
+@contextmanager
+def refusing(
+    model: HFModel, refuse: Callable[[int, int], bool], error: RuntimeError | None = None
+) -> Iterator[list[int]]:
+    """Passes of some shapes run out of memory; yields the rows of those that did."""
+    assert model._reader
+    refused: list[int] = []
+
+    def count(module: Any, args: Any, inputs: dict[str, Any]) -> None:
+        if "input_ids" in inputs and refuse(*inputs["input_ids"].shape):
+            refused.append(inputs["input_ids"].shape[0])
+            raise error or torch.OutOfMemoryError("out of memory")
+
+    handle = model.loaded.model.register_forward_pre_hook(count, with_kwargs=True)
+    try:
+        yield refused
+    finally:
+        handle.remove()
 
 
 @pytest.mark.parametrize("options", [LETTERS, WORDS])
@@ -211,34 +454,17 @@ def test_a_released_interview_is_read_anew(folders: dict[str, Path]) -> None:
     model.release(["r0"])
     with passes(model) as shapes:
         check(model, block(1, LETTERS))
-    assert shapes[0][1] > beginning(model, block(1, LETTERS))[1] - 1
+    assert max(width for _, width in shapes) > grown(model)
     assert model.notes == []
-
-
-@pytest.mark.parametrize("options", [LETTERS, WORDS])
-def test_a_cache_that_cannot_be_repeated_is_noted_and_changes_nothing(
-    folders: dict[str, Path], options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from transformers.cache_utils import DynamicCache
-
-    def refuse(self: Any, indices: Any) -> None:
-        raise NotImplementedError
-
-    monkeypatch.setattr(DynamicCache, "batch_select_indices", refuse)
-    model = model_of(folders["llama"])
-    for step in range(2):
-        check(model, block(step, options))
-    for path in model.score_paths([[request] for request in block(0, options)]):
-        assert np.isfinite(path[0].log_prob).all()
-    assert model.notes == ["this model's cache cannot be repeated: what prompts begin with is read for each of them"]
 
 
 def test_a_recurrent_model_reads_whole_prompts_and_says_so(folders: dict[str, Path]) -> None:
     model = model_of(folders["mamba"])
     with passes(model) as shapes:
         check(model, block(0, LETTERS))
-    lengths = sorted(len(model.tokens(request)[0]) for request in block(0, LETTERS))
-    assert sum(rows * width for rows, width in shapes[: len(set(lengths))]) == sum(lengths)
+    assert sum(rows * width for rows, width in shapes) == sum(
+        len(model.tokens(request)[0]) for request in block(0, LETTERS)
+    )
     assert model.notes == ["this model's memory of what it read cannot be continued: every prompt is read whole"]
 
 

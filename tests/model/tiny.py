@@ -50,27 +50,31 @@ def save(
     text: Sequence[str] = TEXT,
     size: int = 400,
     positions: int = 512,
+    head: int = 8,
 ) -> Path:
     """Save a tiny model with random weights and its tokenizer.
 
     `architecture` is llama, qwen2, gemma, gpt2, mistral (sliding window), gemma2 or gemma3 (one layer with a window, one
-    that sees everything), or mamba (recurrent). The tokenizer has `size` tokens at most, trained on `text`; the model reads
-    `positions` tokens.
+    that sees everything), bloom (positions come from the attention mask), or mamba (recurrent). The tokenizer has `size` tokens at most, trained on `text`; the model reads
+    `positions` tokens, with heads of `head` numbers.
     """
     import torch
     import transformers as t
 
     words = tokenizer(template, text, size)
-    common = {"vocab_size": len(words), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+    common = {"vocab_size": len(words), "hidden_size": 4 * head, "intermediate_size": 48, "num_hidden_layers": 2,
               "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": positions}  # fmt: skip
     configs = {
         "llama": lambda: t.LlamaConfig(**common),
         "qwen2": lambda: t.Qwen2Config(**common),
-        "gemma": lambda: t.GemmaConfig(**common, head_dim=8),
-        "gpt2": lambda: t.GPT2Config(vocab_size=len(words), n_embd=32, n_layer=2, n_head=4, n_positions=positions),
+        "gemma": lambda: t.GemmaConfig(**common, head_dim=head),
+        "gpt2": lambda: t.GPT2Config(
+            vocab_size=len(words), n_embd=4 * head, n_layer=2, n_head=4, n_positions=positions
+        ),
         "mistral": lambda: t.MistralConfig(**common, sliding_window=WINDOW),
-        "gemma2": lambda: t.Gemma2Config(**common, head_dim=8, sliding_window=WINDOW, layer_types=LAYERS),
-        "gemma3": lambda: t.Gemma3TextConfig(**common, head_dim=8, sliding_window=WINDOW, layer_types=LAYERS),
+        "gemma2": lambda: t.Gemma2Config(**common, head_dim=head, sliding_window=WINDOW, layer_types=LAYERS),
+        "gemma3": lambda: t.Gemma3TextConfig(**common, head_dim=head, sliding_window=WINDOW, layer_types=LAYERS),
+        "bloom": lambda: t.BloomConfig(vocab_size=len(words), hidden_size=32, n_layer=2, n_head=4),
         "mamba": lambda: t.MambaConfig(vocab_size=len(words), hidden_size=32, num_hidden_layers=2, state_size=4),
     }
     torch.manual_seed(7)
