@@ -35,8 +35,8 @@ class Register(Protocol):
     ) -> None:
         """Register a model scheme: users write ``name:reference?option=value``.
 
-        `target` is called as ``target(reference, options)`` and must give a `surveyeval.model.protocol.Respondent` or
-        `Scorer`. `options` is a pydantic model of its options; without one, `target` is given None. `capabilities` are
+        `target` is called as ``target(reference, options)`` and must give a `surveyeval.model.protocol.Respondent`,
+        `Scorer` or `Generator`. `options` is a pydantic model of its options; without one, `target` is given None. `capabilities` are
         the fields of `surveyeval.model.protocol.Capabilities` that differ from the default, for listings; what a run
         goes by is the model's own attribute ``capabilities``.
         """
@@ -60,8 +60,13 @@ class Register(Protocol):
         `surveyeval.data.readers.Table`; `folder` is where the task file lies.
         """
 
-    def elicitation(self, name: str, target: str, *, summary: str) -> None:
-        """Register a way of asking. Reserved: ``surveyeval ls plugins`` lists it, nothing uses it yet."""
+    def elicitation(self, name: str, target: str, *, summary: str, options: str = "") -> None:
+        """Register a way of asking language models: users write ``--elicitation name?option=value``.
+
+        `target` must give a `surveyeval.model.elicitation.Elicitation`. `options` is a pydantic model of its options, an
+        instance of which `target` is called with; without one, `target` is called without arguments. A model can be asked
+        so when it has the method that the elicitation's ``needs`` names; that is checked before weights load.
+        """
 
     def report_section(self, name: str, target: str, *, summary: str) -> None:
         """Register a section of the report card: `target` is called with the runs of a card, a sequence of
@@ -74,7 +79,7 @@ class Register(Protocol):
 
 @hookspec
 def surveyeval_register(register: Register) -> None:
-    """Register models, metrics, tasks, sources and report sections.
+    """Register models, metrics, tasks, sources, elicitations and report sections.
 
     Called when a name is first looked up, and possibly again: it must do nothing but register.
     """

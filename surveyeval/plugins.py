@@ -63,8 +63,8 @@ class _Registrar:
     def source(self, name: str, target: str, *, summary: str) -> None:
         self._add("source", name, target, summary)
 
-    def elicitation(self, name: str, target: str, *, summary: str) -> None:
-        self._add("elicitation", name, target, summary)
+    def elicitation(self, name: str, target: str, *, summary: str, options: str = "") -> None:
+        self._add("elicitation", name, target, summary, options)
 
     def report_section(self, name: str, target: str, *, summary: str) -> None:
         self._add("report_section", name, target, summary)

@@ -1,16 +1,24 @@
-"""From a model string to a model."""
+"""From what the user writes to models and ways of asking them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from surveyeval.errors import ConfigError
-from surveyeval.model.protocol import Respondent, Scorer
-from surveyeval.model.strings import build_options, parse_model_string
+from surveyeval.errors import CapabilityError, ConfigError, PluginError
+from surveyeval.model.protocol import LanguageModel, Respondent
+from surveyeval.model.strings import build_options, parse_elicitation_string, parse_model_string
 from surveyeval.plugins import registry
 
-__all__ = ["NamedModel", "build_model", "build_models"]
+if TYPE_CHECKING:
+    from surveyeval.model.elicitation import Elicitation  # heavier than building a baseline needs
+
+__all__ = ["NamedModel", "build_elicitation", "build_model", "build_models", "check_elicitation"]
+
+#: Elicitations that a model's capabilities speak of; others are judged by the method that they need.
+BUILT_IN = ("choice", "generate", "verbalized")
+_DOES = {"score": "gives probabilities of options", "generate": "writes texts"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +27,7 @@ class NamedModel:
 
     name: str
     string: str
-    model: Respondent | Scorer
+    model: Respondent | LanguageModel
 
 
 def build_model(text: str, settings: Mapping[str, str] | None = None) -> NamedModel:
@@ -65,3 +73,51 @@ def build_models(texts: Sequence[str], settings: Mapping[str, Mapping[str, str]]
             raise ConfigError(f"{one.name!r} and {first[one.string]!r} are one and the same model: {one.string}")
         first[one.string] = one.name
     return built
+
+
+def build_elicitation(text: str) -> Elicitation:
+    """Build a way of asking, such as ``choice`` or ``generate?max_tokens=256&temperature=0.7``.
+
+    Raises
+    ------
+    ConfigError
+        When the string, the name or an option is wrong.
+    PluginError
+        When a plugin's elicitation does not load.
+
+    Examples
+    --------
+    >>> build_elicitation("generate?temperature=0.7").needs
+    'generate'
+    """
+    parsed = parse_elicitation_string(text)
+    registration = registry().get("elicitation", parsed.name)
+    options_class = registration.load_options()
+    options = build_options(options_class, parsed)
+    target = registration.load()
+    built: Elicitation = target() if options_class is None else target(options)
+    lacking = [part for part in ("name", "needs", "distribution", "ask") if not hasattr(built, part)]
+    if lacking:
+        raise PluginError(
+            f"elicitation {registration.qualified!r} has no {', '.join(map(repr, lacking))}",
+            hint="surveyeval.model.elicitation.Elicitation says what it must have",
+        )
+    return built
+
+
+def check_elicitation(named: NamedModel, elicitation: Elicitation) -> None:
+    """Refuse a model that cannot be asked so, before its weights load.
+
+    Raises
+    ------
+    CapabilityError
+    """
+    able = named.model.capabilities.elicitations
+    if elicitation.name in able:
+        return
+    if elicitation.name not in BUILT_IN and callable(getattr(named.model, elicitation.needs, None)):
+        return
+    hint = f"it can: {', '.join(able)}"
+    if elicitation.name not in BUILT_IN:
+        hint = f"it needs a model that {_DOES.get(elicitation.needs, f'has a method {elicitation.needs!r}')}"
+    raise CapabilityError(f"model {named.name!r} cannot do elicitation {elicitation.name!r}", hint=hint)

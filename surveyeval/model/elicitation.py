@@ -68,7 +68,7 @@ class Place:
 
     def request(self) -> Request:
         """The question with all its options, for a scorer."""
-        return Request(self.key, self.messages(), self.question.answers)
+        return Request(self.key, self.messages(), self.question.answers, self.interview.mode != "independent")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +80,18 @@ class Reply:
     option : int
         Index in the item's declared order; -1 where there is no answer.
     state : State
-        ``ANSWERED``, ``REFUSED`` (the model declined) or ``INVALID`` (no answer can be read).
+        ``ANSWERED``, ``REFUSED`` (the model declined), ``DONT_KNOW`` (it says that it does not know) or ``INVALID`` (no
+        answer can be read).
     probabilities : (K,) float array, optional
         Over options in declared order, calibrated, summing to 1.
     mass : float
-        Probability of all options together before renormalisation; NaN where it is not known.
+        Probability of all options together before renormalisation, or what stated percentages summed to, over 100; NaN
+        where it is not known.
     text : str, optional
         What the model wrote.
+    said : str, optional
+        What stands in the conversation where there is no option; by default what the model wrote, reasoning left out. Where
+        that is empty, the conversation goes on without the question.
     """
 
     option: int
@@ -94,6 +99,7 @@ class Reply:
     probabilities: FloatArray | None = None
     mass: float = np.nan
     text: str | None = None
+    said: str | None = None
 
 
 class Elicitation(Protocol):
@@ -111,6 +117,11 @@ class Elicitation(Protocol):
     def forced(self, model: Any, paths: Sequence[Sequence[Place]]) -> list[list[FloatArray]]:
         """Probabilities of options in declared order, without calibration, at every place of every path; NaN where there
         are none. The places of a path belong to one interview and extend each other. Only when ``distribution``.
+        """
+
+    def smoothed(self, probabilities: FloatArray) -> FloatArray:
+        """(n, K) probabilities as a log-loss takes them: unchanged where they are the model's own, without zeros where they
+        are statements or counts. Only when ``distribution``.
         """
 
 
@@ -139,6 +150,10 @@ class Choice:
             [declared(one, place.question.order)[0] for place, one in zip(path, scores, strict=True)]
             for path, scores in zip(paths, found, strict=True)
         ]
+
+    def smoothed(self, probabilities: FloatArray) -> FloatArray:
+        """Unchanged: scored probabilities need no smoothing."""
+        return probabilities
 
 
 def declared(scores: OptionScores, order: tuple[int, ...]) -> tuple[FloatArray, float]:

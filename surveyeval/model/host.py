@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from surveyeval.data.sample import Sample, State
 from surveyeval.model.calibrate import Calibration
 from surveyeval.model.elicitation import Choice, Elicitation, Place, Reply
+from surveyeval.model.plain_text import without_reasoning
 from surveyeval.model.protocol import Answers, Interviews, LanguageModel, Respondent
 from surveyeval.task.interview import Interview, Question
 from surveyeval.task.render import interviews as render_interviews
@@ -84,7 +85,8 @@ def simulate(
     -------
     Answers
         Where no answer can be had, the state says why; there is never a default answer. A sequential interview goes on
-        with what the model wrote there, if it wrote anything.
+        with what the model wrote there, reasoning left out; where that is nothing, as if the question had not been put: an
+        empty turn is refused by some servers, and whatever stood in its place would be imitated.
     """
     if not isinstance(model, LanguageModel):
         return model.answer(interviews)
@@ -92,6 +94,7 @@ def simulate(
     task, n = interviews.task, len(interviews)
     rendered = preparation.render(task, interviews.people, interviews.hidden)
     found = _Table(task, n)
+    kept: list[tuple[Question, ...]] = [()] * n  # what stands in the conversation so far
     given: list[tuple[str, ...]] = [()] * n
     asked, items = 0, range(len(task.items))
     independent = task.spec.interview.mode == "independent"
@@ -99,27 +102,40 @@ def simulate(
         # questions that do not see each other's answers are put together, so that a backend can share what they share
         for together in [items] if independent else [[j] for j in items]:
             places = [
-                Place(rendered[row], j, given[row], interviews.uniforms[row, j]) for row in rows for j in together
+                Place(rendered[row], j, (), interviews.uniforms[row, j])
+                if independent
+                else _next(rendered[row], j, kept[row], given[row], interviews.uniforms[row, j])
+                for row in rows
+                for j in together
             ]
             replies = iter(elicitation.ask(model, places, preparation.calibration))
             for row in rows:
                 for j in together:
                     reply = next(replies)
                     found.put(row, j, reply)
-                    if not independent:
-                        given[row] = (*given[row], _said(rendered[row].questions[j], reply))
+                    said = _said(rendered[row].questions[j], reply)
+                    if said:
+                        kept[row], given[row] = (*kept[row], rendered[row].questions[j]), (*given[row], said)
             asked += len(rows) * len(together)
             if progress is not None:
                 progress(asked // len(task.items))
-        model.release([rendered[row].key for row in rows])
+        model.release([place.key for place in places])
     return found.answers()
 
 
+def _next(interview: Interview, j: int, kept: tuple[Question, ...], given: tuple[str, ...], uniform: float) -> Place:
+    """Question j after those that stand in the conversation."""
+    if len(kept) < j:
+        interview = replace(interview, questions=(*kept, *interview.questions[j:]))
+    return Place(interview, len(kept), given, uniform)
+
+
 def _said(question: Question, reply: Reply) -> str:
-    """What stands in the conversation as the answer: the option as it was shown, else what was written."""
+    """What stands in the conversation as the answer: the option as it was shown, else what was written, if anything."""
     if reply.option >= 0:
         return question.answers[question.order.index(reply.option)]
-    return (reply.text or "").strip()
+    said = without_reasoning(reply.text or "") if reply.said is None else reply.said
+    return (said or "").strip()
 
 
 class _Table:
@@ -163,11 +179,19 @@ def forced(
     hidden: frozenset[str],
     preparation: Preparation,
     elicitation: Elicitation | None = None,
+    uniforms: FloatArray | None = None,
 ) -> dict[str, FloatArray]:
     """Option probabilities for people's interviews as they went, each item given the person's earlier answers.
 
     A sequential interview is read in one teacher-forced pass where the model can do that. After an item that the person was
     asked and did not answer, a sequential interview cannot go on as it was, so that item and all later ones are NaN.
+
+    Parameters
+    ----------
+    model, task, people, hidden, preparation, elicitation
+        People with answers; the rest as in `simulate`.
+    uniforms : (n, J) float array, optional
+        As in `Interviews`; only ways of asking that sample texts need them.
 
     Returns
     -------
@@ -178,19 +202,23 @@ def forced(
     rendered = preparation.render(task, people, hidden)
     tables = {item.name: np.full((people.n, item.k), np.nan) for item in task.items}
     for rows in preparation.groups(people):
-        paths = _paths(task, people, rendered, rows)
+        paths = _paths(task, people, rendered, rows, uniforms)
         found = elicitation.forced(model, [[place for _, _, place in path] for path in paths])
+        model.release(list(dict.fromkeys(place.key for path in paths for _, _, place in path)))
         for path, probabilities in zip(paths, found, strict=True):
             for (row, j, _), one in zip(path, probabilities, strict=True):
                 tables[task.items[j].name][row] = one
     return {item: preparation.calibration.apply(item, table) for item, table in tables.items()}
 
 
-def _paths(task: Task, people: Sample, rendered: list[Interview], rows: IntArray) -> list[list[tuple[int, int, Place]]]:
+def _paths(
+    task: Task, people: Sample, rendered: list[Interview], rows: IntArray, uniforms: FloatArray | None
+) -> list[list[tuple[int, int, Place]]]:
     """Places with their row and item, as paths of one interview."""
+    numbers = np.zeros((people.n, len(task.items))) if uniforms is None else uniforms
     if task.spec.interview.mode == "independent":
         return [
-            [(row, j, Place(rendered[row], j))]
+            [(row, j, Place(rendered[row], j, uniform=numbers[row, j]))]
             for row in rows
             for j, item in enumerate(task.items)
             if people.answers[item.name][row] >= 0
@@ -204,7 +232,12 @@ def _paths(task: Task, people: Sample, rendered: list[Interview], rows: IntArray
         stop = next((place for place, index in enumerate(chosen) if index < 0), len(chosen))
         given = tuple(q.answers[q.order.index(i)] for q, i in zip(interview.questions, chosen[:stop], strict=False))
         if stop:
-            paths.append([(row, asked[place], Place(interview, place, given[:place])) for place in range(stop)])
+            paths.append(
+                [
+                    (row, asked[place], Place(interview, place, given[:place], numbers[row, asked[place]]))
+                    for place in range(stop)
+                ]
+            )
     return paths
 
 
@@ -243,11 +276,13 @@ def log_prob(
     if simulated is not None and simulated.probabilities and task.spec.interview.mode == "independent":
         tables = dict(simulated.probabilities)
     else:
-        tables = forced(model, task, people, interviews.hidden, preparation or Preparation(), elicitation)
+        tables = forced(
+            model, task, people, interviews.hidden, preparation or Preparation(), elicitation, interviews.uniforms
+        )
     result = {}
     for item, table in tables.items():
         chosen = people.answers[item]
-        picked = table[np.arange(people.n), np.maximum(chosen, 0)]
+        picked = elicitation.smoothed(table)[np.arange(people.n), np.maximum(chosen, 0)]
         with np.errstate(divide="ignore"):
             result[item] = np.where(chosen >= 0, np.log(picked), np.nan)
     return result

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample, State
 from surveyeval.errors import ConfigError
-from surveyeval.model.calibrate import Scored, fit_calibration
+from surveyeval.model.calibrate import Calibration, Scored, fit_calibration
+from surveyeval.model.elicitation import Choice, Elicitation
 from surveyeval.model.host import Example, Preparation, block_size, forced
-from surveyeval.model.protocol import Respondent, Scorer
+from surveyeval.model.protocol import LanguageModel, Respondent
 from surveyeval.progress import Progress
 from surveyeval.task.render import interviews as render_interviews
 from surveyeval.task.task import Task
@@ -25,7 +26,7 @@ Chosen = dict[str, tuple[tuple[Example, ...], tuple[str, ...]]]
 
 @runtime_checkable
 class UsesPilot(Protocol):
-    """A scorer with options for the pilot.
+    """A language model with options for the pilot.
 
     ``examples`` is the number of pilot interviews shown in the prompt; ``calibrate`` is ``none``, ``temperature`` or ``item``.
     """
@@ -40,44 +41,65 @@ class UsesPilot(Protocol):
 
 
 def check(
-    model: Respondent | Scorer, task: Task, pilot: Sample, hidden: frozenset[str], trained: NDArray[np.bool_]
+    model: Respondent | LanguageModel,
+    task: Task,
+    pilot: Sample,
+    hidden: frozenset[str],
+    trained: NDArray[np.bool_],
+    elicitation: Elicitation | None = None,
 ) -> None:
     """Refuse a pilot that is too small for what a model asks of it, before its weights load.
 
     Parameters
     ----------
-    model : Respondent or Scorer
+    model : Respondent, Scorer or Generator
     task : Task
     pilot : Sample
     hidden : frozenset of str
         Profile fields that the model must not see.
     trained : (n,) bool array
         Which people of the pilot the model was trained on.
+    elicitation : Elicitation, optional
+        How language models are asked; default `Choice`.
 
     Raises
     ------
     ConfigError
-        When the pilot has fewer complete interviews than there are to be examples, or nobody to calibrate on.
+        When the pilot has fewer complete interviews than there are to be examples, or nobody to calibrate on, or when the
+        way of asking does not score the options, so that there is nothing to calibrate.
     """
-    if isinstance(model, Scorer) and isinstance(model, UsesPilot):
+    if isinstance(model, LanguageModel) and isinstance(model, UsesPilot):
         examples = choose_examples(task, pilot, hidden, model.examples)
         if model.calibrate != "none":
+            _check_scored(elicitation or Choice())
             _to_calibrate(task, pilot, examples, trained)
 
 
+def _check_scored(elicitation: Elicitation) -> None:
+    if elicitation.needs != "score" or not elicitation.distribution:
+        what = "states percentages, in round numbers and with zeros" if elicitation.distribution else "gives none"
+        raise ConfigError(
+            f"calibration needs option probabilities that the model scores, and elicitation {elicitation.name!r} {what}",
+            field="calibrate",
+            hint="leave ?calibrate= out, or ask with --elicitation choice",
+        )
+
+
 def prepare(
-    model: Respondent | Scorer,
+    model: Respondent | LanguageModel,
     task: Task,
     pilot: Sample,
     hidden: frozenset[str],
     progress: Progress,
     trained: NDArray[np.bool_] | None = None,
+    elicitation: Elicitation | None = None,
+    known: Calibration | None = None,
 ) -> Preparation:
     """Choose examples and fit the calibration that a model asks for.
 
     Parameters
     ----------
-    model : Respondent or Scorer
+    model : Respondent, Scorer or Generator
         One that does not use the pilot so gives the empty preparation.
     task : Task
     pilot : Sample
@@ -88,21 +110,28 @@ def prepare(
     trained : (n,) bool array, optional
         Which people of the pilot the model was trained on: it knows their answers, so calibrating on them would make it
         too sure of itself.
+    elicitation : Elicitation, optional
+        How language models are asked; default `Choice`.
+    known : Calibration, optional
+        What was fitted before on the same pilot; the model is not asked then.
 
     Raises
     ------
     ConfigError
         As in `check`.
     """
-    if not isinstance(model, Scorer) or not isinstance(model, UsesPilot):
+    if not isinstance(model, LanguageModel) or not isinstance(model, UsesPilot):
         return Preparation()
     chosen = choose_examples(task, pilot, hidden, model.examples)
     examples = {arm: shown for arm, (shown, _) in chosen.items() if shown}
     if model.calibrate == "none":
         return Preparation(examples)
+    _check_scored(elicitation or Choice())
+    if known is not None:
+        return Preparation(examples, known)
     left = _to_calibrate(task, pilot, chosen, np.zeros(pilot.n, dtype=bool) if trained is None else trained)
     progress.phase("calibrating on the pilot", left.n)
-    scored = _scored(model, task, left, hidden, Preparation(examples), progress)
+    scored = _scored(model, elicitation or Choice(), task, left, hidden, Preparation(examples), progress)
     progress.finish()
     return Preparation(examples, fit_calibration("temperature" if model.calibrate == "temperature" else "item", scored))
 
@@ -166,13 +195,19 @@ def _to_calibrate(task: Task, pilot: Sample, chosen: Chosen, trained: NDArray[np
 
 
 def _scored(
-    model: Scorer, task: Task, pilot: Sample, hidden: frozenset[str], preparation: Preparation, progress: Progress
+    model: LanguageModel,
+    elicitation: Elicitation,
+    task: Task,
+    pilot: Sample,
+    hidden: frozenset[str],
+    preparation: Preparation,
+    progress: Progress,
 ) -> dict[str, Scored]:
     size = block_size(model) or pilot.n
     tables: dict[str, list[NDArray[np.float64]]] = {item.name: [] for item in task.items}
     for start in range(0, pilot.n, size):
         block = pilot.take(np.arange(start, min(start + size, pilot.n)))
-        for item, table in forced(model, task, block, hidden, preparation).items():
+        for item, table in forced(model, task, block, hidden, preparation, elicitation).items():
             tables[item].append(table)
         progress.advance(block.n)
     scored = {}

@@ -146,11 +146,14 @@ class Request:
         Everything up to and including the question. For the same interview, later requests extend earlier ones.
     options : tuple of str
         Every text that counts as an answer, in the order shown.
+    grows : bool
+        Whether later requests of the interview will extend this one; if not, nothing need be kept of it.
     """
 
     interview: str
     messages: tuple[Message, ...]
     options: tuple[str, ...]
+    grows: bool = True
 
 
 @dataclass(frozen=True, eq=False)

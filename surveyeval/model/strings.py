@@ -1,12 +1,13 @@
 """Model strings: ``scheme:reference?option=value&option=value``, with an optional ``NAME=`` in front.
 
 Percent-encoding writes what would end a part: ``%3F`` for a question mark in a reference, ``%26`` for ``&`` in a value.
+Elicitations are written alike, without a reference: ``generate?max_tokens=256``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import unquote
 
 from surveyeval.errors import ConfigError, did_you_mean
 
-__all__ = ["ModelString", "build_options", "parse_model_string"]
+__all__ = ["ElicitationString", "ModelString", "build_options", "parse_elicitation_string", "parse_model_string"]
 
 _NAMED = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.+ -]*)=(?P<rest>(?:[A-Za-z0-9_.+-]+/)?[a-z0-9][a-z0-9_.+-]*:.*)", re.DOTALL
@@ -33,10 +34,37 @@ class ModelString:
     options: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def what(self) -> str:
+        """How messages call it."""
+        return f"model {self.scheme!r}"
+
+    @property
     def text(self) -> str:
         """The canonical string."""
-        query = "&".join(f"{key}={_escape(value, '&')}" for key, value in sorted(self.options.items()))
-        return f"{self.scheme}:{_escape(self.reference, '?')}" + (f"?{query}" if query else "")
+        return f"{self.scheme}:{_escape(self.reference, '?')}{_query(self.options)}"
+
+
+@dataclass(frozen=True)
+class ElicitationString:
+    """An elicitation in parts. ``text`` is canonical: options sorted."""
+
+    name: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        """How messages call it."""
+        return f"elicitation {self.name!r}"
+
+    @property
+    def text(self) -> str:
+        """The canonical string."""
+        return f"{self.name}{_query(self.options)}"
+
+
+def _query(options: Mapping[str, str]) -> str:
+    query = "&".join(f"{key}={_escape(value, '&')}" for key, value in sorted(options.items()))
+    return f"?{query}" if query else ""
 
 
 def _escape(text: str, special: str) -> str:
@@ -75,33 +103,62 @@ def parse_model_string(text: str, settings: Mapping[str, str] | None = None) -> 
         raise ConfigError(
             f"model {text!r} says nothing after {scheme!r}:", hint="for example baseline:cell or hf:org/name"
         )
-    options: dict[str, str] = {}
-    pairs = _pairs(text, query) if mark else []
-    for key, value in [*pairs, *(settings or {}).items()]:
-        if options.get(key, value) != value:
-            raise ConfigError(f"option {key!r} of model {text!r} is given twice with different values")
-        options[key] = value
+    pairs = _pairs(f"model {text!r}", query, "scheme:reference") if mark else []
+    options = _once(f"model {text!r}", [*pairs, *(settings or {}).items()])
     reference = unquote(reference)
     # what is named on cards shows no folder of the user's machine
     shown = PurePath(reference).name if PurePath(reference.replace("~", "/", 1)).is_absolute() else reference
     return ModelString(name or f"{scheme}:{shown}", scheme, reference, options)
 
 
-def _pairs(text: str, query: str) -> list[tuple[str, str]]:
+def parse_elicitation_string(text: str) -> ElicitationString:
+    """Parse ``name?option=value&option=value``.
+
+    Raises
+    ------
+    ConfigError
+
+    Examples
+    --------
+    >>> parse_elicitation_string("generate?temperature=0.7&max_tokens=256").text
+    'generate?max_tokens=256&temperature=0.7'
+    """
+    text = text.strip()
+    name, mark, query = text.partition("?")
+    if not _SCHEME.fullmatch(name):
+        raise ConfigError(
+            f"elicitation {text!r} is not written name or name?option=value",
+            hint="for example choice or generate?max_tokens=256",
+        )
+    what = f"elicitation {text!r}"
+    return ElicitationString(name, _once(what, _pairs(what, query, "name") if mark else []))
+
+
+def _pairs(what: str, query: str, before: str) -> list[tuple[str, str]]:
     pairs = []
     for part in query.split("&"):
         key, equals, value = part.partition("=")
         if not equals or not _KEY.fullmatch(key):
             raise ConfigError(
-                f"option {part!r} of model {text!r} is not written key=value",
-                hint="write scheme:reference?key=value&key=value; %26 stands for & in a value, %3F for ? in a reference",
+                f"option {part!r} of {what} is not written key=value",
+                hint=f"write {before}?key=value&key=value; %26 stands for & in a value"
+                + (", %3F for ? in a reference" if "reference" in before else ""),
             )
         pairs.append((key, unquote(value)))
     return pairs
 
 
-def build_options(options_class: Any, parsed: ModelString) -> Any:
-    """Typed options of a model, or None when it has none.
+def _once(what: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for key, value in pairs:
+        if options.get(key, value) != value:
+            raise ConfigError(f"option {key!r} of {what} is given twice with different values")
+        options[key] = value
+    return options
+
+
+def build_options(options_class: Any, parsed: ModelString | ElicitationString) -> Any:
+    """Typed options of a model or an elicitation, or None when it has none.
 
     Raises
     ------
@@ -114,7 +171,7 @@ def build_options(options_class: Any, parsed: ModelString) -> Any:
 
     if options_class is None:
         if parsed.options:
-            raise ConfigError(f"model {parsed.scheme!r} has no options, but {', '.join(parsed.options)} was given")
+            raise ConfigError(f"{parsed.what} has no options, but {', '.join(parsed.options)} was given")
         return None
     try:
         return options_class(**parsed.options)
@@ -125,8 +182,9 @@ def build_options(options_class: Any, parsed: ModelString) -> Any:
             key = str(one["loc"][0]) if one["loc"] else ""
             if one["type"] == "extra_forbidden":
                 hint = did_you_mean(key, known) or (f"options: {', '.join(known)}" if known else "it has no options")
-                problems.append(Problem(f"model {parsed.scheme!r} has no option {key!r}", hint=hint))
+                problems.append(Problem(f"{parsed.what} has no option {key!r}", hint=hint))
             else:
                 said = one["msg"][:1].lower() + one["msg"][1:]
-                problems.append(Problem(f"option {key!r} of model {parsed.text!r}: {said}, not {one['input']!r}"))
+                # the other options are not repeated: somebody may have put a password into an address
+                problems.append(Problem(f"option {key!r} of {parsed.what}: {said}, not {one['input']!r}"))
         raise ConfigError(problems=problems) from error

@@ -36,6 +36,8 @@ class Question:
         ``order[k]`` is the index, in the item's declared order, of the k-th option shown.
     stem : str
         The user turn without the instruction how to answer, for ways of asking that bring their own.
+    labels : tuple of str
+        ``labels[k]`` is what the k-th option shown says; with ``options: text`` the same as `answers`.
     """
 
     item: str
@@ -43,6 +45,7 @@ class Question:
     answers: tuple[str, ...]
     order: tuple[int, ...]
     stem: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,8 @@ def _question(task: Task, item: Item, variables: tuple[tuple[str, str], ...]) ->
     if spec.instruction is not None:
         instruction = _render(spec.instruction, values, "interview.instruction", task)
     stem = "\n".join([_render(item.question, values, f"items.{item.name}.question", task), *lines])
-    return Question(item.name, f"{stem}\n{instruction}", answers, tuple(order), stem)
+    labels = tuple(item.labels[index] for index in order)
+    return Question(item.name, f"{stem}\n{instruction}", answers, tuple(order), stem, labels)
 
 
 def composed_person(task: Task) -> Sample:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from surveyeval.errors import ConfigError
 from surveyeval.model.build import build_model, build_models
-from surveyeval.model.strings import build_options, parse_model_string
+from surveyeval.model.strings import build_options, parse_elicitation_string, parse_model_string
 
 
 @pytest.mark.parametrize(
@@ -115,3 +115,11 @@ def test_the_name_on_cards_shows_no_folder_of_the_machine() -> None:
     assert parse_model_string("lora:~/adapters/x").name == "lora:x"
     assert parse_model_string("lora:adapters/x").name == "lora:adapters/x"
     assert parse_model_string("file:/home/ada/twins.csv").text == "file:/home/ada/twins.csv"
+
+
+def test_elicitations_are_written_alike_and_their_canonical_text_sorts_options() -> None:
+    parsed = parse_elicitation_string(" my-plugin/shout?word=a%26b&marks=3 ")
+    assert (parsed.name, dict(parsed.options)) == ("my-plugin/shout", {"word": "a&b", "marks": "3"})
+    assert parsed.text == "my-plugin/shout?marks=3&word=a%26b"
+    assert parse_elicitation_string(parsed.text) == parsed
+    assert parse_elicitation_string("choice").text == "choice"

@@ -12,7 +12,12 @@ def surveyeval_register(register):
     register.task("coffee", "example_plugin:coffee/task.yaml", summary="what colleagues drink")
     register.source("canteen", "example_plugin.source:Canteen", summary="rows made on the spot")
     register.report_section("canteen", "example_plugin.section:section", summary="From the <canteen>")
-    register.elicitation("shout", "example_plugin.nowhere:Shout", summary="reserved")
+    register.elicitation(
+        "shout",
+        "example_plugin.elicitation:Shout",
+        options="example_plugin.elicitation:ShoutOptions",
+        summary="asks loudly for one word",
+    )
 
 
 @surveyeval.hookimpl
