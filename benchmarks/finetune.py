@@ -84,7 +84,7 @@ def report(options: argparse.Namespace, found: dict[str, dict[str, Any]]) -> Non
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
-    from surveyeval.engine.runner import split_people
+    from surveyeval.engine.experiment import split_people
     from surveyeval.model.build import build_model
     from surveyeval.task.human import load_human
     from surveyeval.task.load import load_task

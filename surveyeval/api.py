@@ -17,13 +17,26 @@ from surveyeval.task.load import load_task
 if TYPE_CHECKING:
     import pandas as pd
 
-    from surveyeval.engine.runner import Experiment
+    from surveyeval.engine.cache_contents import Contents
+    from surveyeval.engine.experiment import Experiment
     from surveyeval.grid.study import Study
     from surveyeval.metric.protocol import Metric
     from surveyeval.task.task import Task
     from surveyeval.tuning.finetune import Adapter
 
-__all__ = ["Runs", "finetune", "load_task", "metrics", "report", "run", "runs", "score", "study"]
+__all__ = [
+    "Runs",
+    "cache_info",
+    "clear_cache",
+    "finetune",
+    "load_task",
+    "metrics",
+    "report",
+    "run",
+    "runs",
+    "score",
+    "study",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +74,7 @@ def run(
     seed: int = 0,
     draws: int = 1,
     pilot: float = 0.25,
+    elicitation: str = "choice",
     profile_set: str | None = None,
     hide: Iterable[str] = (),
     no_profile: bool = False,
@@ -69,6 +83,8 @@ def run(
     splits: int | None = None,
     output: str | Path = "runs",
     again: bool = False,
+    cache: bool = True,
+    send_profiles: bool = False,
     progress: Progress | None = None,
 ) -> Runs:
     """Let models answer a task, score them against its people, and render a report card.
@@ -91,6 +107,9 @@ def run(
         Complete simulated samples per model.
     pilot : float
         People set aside for baselines and fine-tuning: share of all (below 1) or number.
+    elicitation : str
+        How language models are asked: ``choice``, ``generate``, ``verbalized`` or a plugin's, with options as in
+        ``generate?max_tokens=64``.
     profile_set : str, optional
         One of the task's profile sets; default: the first.
     hide : iterable of str
@@ -104,7 +123,11 @@ def run(
     output : path
         Folder of run directories.
     again : bool
-        Run anew even if the same run exists.
+        Run anew even if the same run exists; nothing is read from the response cache then.
+    cache : bool
+        Read what language models answered before from the response cache, and keep what they answer.
+    send_profiles : bool
+        Allow models on another machine that they are sent profiles. It is no part of the run's identity.
     progress : Progress, optional
 
     Returns
@@ -123,9 +146,12 @@ def run(
     >>> runs = surveyeval.run(task="anes96", model="baseline:marginal", limit=60, splits=4, output="runs")  # doctest: +SKIP
     >>> runs.estimates.query("quantity == 'recovered' and headline")  # doctest: +SKIP
     """
-    from surveyeval.engine.runner import prepare, simulate
+    from surveyeval.engine.cache import open_cache
+    from surveyeval.engine.experiment import prepare, sending
+    from surveyeval.engine.runner import own_options, simulate
     from surveyeval.engine.score import score as score_runs
     from surveyeval.model.build import build_models
+    from surveyeval.model.strings import parse_elicitation_string
     from surveyeval.plugins import run_finished
     from surveyeval.task.human import load_human
 
@@ -135,19 +161,35 @@ def run(
     if not strings:
         raise ConfigError("no model is given", hint="name at least one, for example baseline:marginal")
     hidden = tuple(sorted(loaded.profile if no_profile else hide))
-    options = RunOptions(limit, seed, draws, pilot, hidden, "choice", splits)
+    asking = parse_elicitation_string(elicitation).text
+    options = RunOptions(limit, seed, draws, pilot, hidden, asking, splits)
     people = load_human(loaded, data=data, provenance=provenance)
     named = build_models(strings, settings)
-    experiment = prepare(loaded, people, options, named)
-    finished = []
+    experiment = prepare(loaded, people, options, named, send_profiles=send_profiles)
+    kept, finished = open_cache(use=cache, again=again), []
     for one in named:
         config = _config(
-            task if isinstance(task, str) else loaded.file, [one.string], options, loaded, data, provenance
+            task if isinstance(task, str) else loaded.file,
+            [one.string],
+            own_options(options, one.model),
+            loaded,
+            data,
+            provenance,
+            send_profiles and sending(one.model) is not None,
         )
         command = _command(config)
         config["models"] = [f"{one.name}={one.string}" if one.name != one.string else one.string]
         finished.append(
-            simulate(experiment, one, Path(output), config=config, command=command, again=again, progress=progress)
+            simulate(
+                experiment,
+                one,
+                Path(output),
+                config=config,
+                command=command,
+                again=again,
+                progress=progress,
+                cache=kept,
+            )
         )
     pending = [done for done in finished if not done.scored]
     if pending:
@@ -211,7 +253,7 @@ def finetune(
     Adapter
         Its ``model`` is the model string for `run`.
     """
-    from surveyeval.engine.runner import split_people
+    from surveyeval.engine.experiment import split_people
     from surveyeval.task.human import load_human
     from surveyeval.tuning.finetune import finetune as train
     from surveyeval.tuning.options import read_options
@@ -369,9 +411,56 @@ def metrics(progress: Progress | None = None) -> list[Metric]:
     return found
 
 
+def cache_info() -> Contents:
+    """What the response cache holds, and what else surveyeval keeps in the same folder."""
+    from surveyeval.engine.cache_contents import contents
+
+    return contents()
+
+
+def clear_cache(
+    *,
+    model: str | None = None,
+    task: str | None = None,
+    older_than: float | None = None,
+    outdated: bool = False,
+    everything: bool = False,
+) -> Contents:
+    """Remove answers from the response cache.
+
+    Parameters
+    ----------
+    model : str, optional
+        Those of one model only: its name on cards, or its model string, with or without options.
+    task : str, optional
+        Those to one task only.
+    older_than : float, optional
+        Those that are at least so many days old only.
+    outdated : bool
+        Those that another version of surveyeval asked for only; they are not used any more.
+    everything : bool
+        Converted models and the hashes of weights as well, which are made again when they are needed.
+
+    Returns
+    -------
+    Contents
+        What was removed.
+
+    Raises
+    ------
+    ConfigError
+        When `everything` goes with a choice of answers.
+    RunError
+        When the file cannot be changed.
+    """
+    from surveyeval.engine.cache_contents import clear
+
+    return clear(model=model, task=task, older_than=older_than, outdated=outdated, everything=everything)
+
+
 def _experiment(stored: Run) -> Experiment:
     """Divide the people again as the run did, and refuse if anything is not as it was."""
-    from surveyeval.engine.runner import prepare
+    from surveyeval.engine.experiment import prepare
     from surveyeval.task.human import load_human
 
     config, recorded = stored.config, stored.manifest["identity"]
@@ -408,11 +497,19 @@ def _without_removed(experiment: Experiment, stored: Run) -> Experiment:
 
 
 def _config(
-    task: str, models: list[str], options: RunOptions, loaded: Task, data: str | None, provenance: str | None
+    task: str,
+    models: list[str],
+    options: RunOptions,
+    loaded: Task,
+    data: str | None,
+    provenance: str | None,
+    send_profiles: bool,
 ) -> dict[str, Any]:
     config: dict[str, Any] = {"task": task, "models": models, "profile_set": loaded.profile_set}
     config |= {"limit": options.limit, "seed": options.seed, "draws": options.draws, "pilot": options.pilot}
+    config |= {"elicitation": options.elicitation if options.elicitation != RunOptions().elicitation else None}
     config |= {"hide": list(options.hidden), "splits": options.splits, "data": data, "provenance": provenance}
+    config |= {"send_profiles": send_profiles or None}
     return {key: value for key, value in config.items() if value not in (None, [])}
 
 
@@ -421,7 +518,7 @@ def _command(config: Mapping[str, Any]) -> str:
     for text in config["models"]:
         words += ["--model", text]
     defaults = RunOptions()
-    for key in ("limit", "seed", "draws", "pilot", "splits"):
+    for key in ("limit", "seed", "draws", "pilot", "elicitation", "splits"):
         if key in config and config[key] != getattr(defaults, key):
             words += [f"--{key}", str(config[key])]
     if config["profile_set"] != "default":
@@ -430,4 +527,6 @@ def _command(config: Mapping[str, Any]) -> str:
         words += ["--hide", name]
     if "data" in config:
         words += ["--data", f"{config['task']}={config['data']}", "--provenance", config["provenance"]]
+    if config.get("send_profiles"):
+        words.append("--send-profiles")
     return shlex.join(words)

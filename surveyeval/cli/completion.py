@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
-__all__ = ["complete_model", "complete_task"]
+__all__ = ["complete_elicitation", "complete_model", "complete_task"]
+
+_ELICITATIONS = ("choice", "generate", "verbalized")
 
 _MODELS = (
     "baseline:uniform",
@@ -29,6 +31,15 @@ def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -
     from surveyeval.task.catalogue import task_names
 
     return [name for name in task_names(load=False) if name.startswith(incomplete)]
+
+
+def complete_elicitation(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Ways of asking."""
+    from surveyeval.plugins import installed
+
+    plugins = installed(load=False)
+    others = [entry.name for plugin in plugins for entry in plugin.registered if entry.kind == "elicitation"]
+    return [text for text in (*_ELICITATIONS, *others) if text.startswith(incomplete)]
 
 
 def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -19,12 +19,15 @@ _KEYS: dict[str, tuple[type, str]] = {
     "seed": (int, "a whole number"),
     "draws": (int, "a whole number"),
     "pilot": (float, "a share below 1, or a number of people"),
+    "elicitation": (str, "choice, generate, verbalized, with options as in generate?max_tokens=64"),
     "splits": (int, "a whole number"),
     "hide": (list, "a list of profile fields"),
     "no_profile": (bool, "true or false"),
     "data": (str, "path of a data file"),
     "provenance": (str, "human or synthetic"),
     "output": (str, "folder of run directories"),
+    "no_cache": (bool, "true or false"),
+    "send_profiles": (bool, "true or false"),
 }
 
 

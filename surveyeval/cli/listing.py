@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ls", "run_state"]
 
-_KINDS = ("tasks", "models", "metrics", "studies", "plugins", "runs")
+_KINDS = ("tasks", "models", "elicitations", "metrics", "studies", "plugins", "runs")
 
 
 @click.command()
@@ -23,13 +23,19 @@ _KINDS = ("tasks", "models", "metrics", "studies", "plugins", "runs")
 @click.option("--output", "-o", default="runs", help="Folder of run directories.  [default: runs]")
 @click.pass_obj
 def ls(obj: dict[str, bool], kind: str, output: str) -> None:
-    """List tasks, models, metrics, studies, plugins or runs."""
+    """List tasks, models, elicitations, metrics, studies, plugins or runs."""
     if kind == "runs":
         _runs(output)
     elif kind == "plugins":
         _plugins(debug=obj["debug"])
     else:
-        {"tasks": _tasks, "models": _models, "metrics": _metrics, "studies": _studies}[kind]()
+        {
+            "tasks": _tasks,
+            "models": _models,
+            "elicitations": _elicitations,
+            "metrics": _metrics,
+            "studies": _studies,
+        }[kind]()
 
 
 def _tasks() -> None:
@@ -69,6 +75,18 @@ def _models() -> None:
     )
     say()
     say("A model is written NAME=SCHEME:REFERENCE?option=value; `surveyeval show SCHEME` tells the options.")
+    _failures(registry().plugins)
+
+
+def _elicitations() -> None:
+    from surveyeval.plugins import BUILTIN, registry
+
+    print_entries(
+        (entry.name, [entry.summary, "" if entry.owner == BUILTIN else f"from {entry.owner}"])
+        for entry in registry().all("elicitation")
+    )
+    say()
+    say("Ways of asking language models: --elicitation NAME?option=value; `surveyeval show NAME` tells the options.")
     _failures(registry().plugins)
 
 
@@ -144,7 +162,7 @@ def _runs(folder: str) -> None:
     if damaged:
         say()
         say(f"Left out, the manifest is damaged: {', '.join(map(one_line, sorted(damaged)))}.")
-    if any(run.status == "running" for run in found):
+    if any(run_state(run)[0] == "interrupted" for run in found):
         say()
         say("The same `surveyeval run` command continues what was interrupted.")
 
@@ -156,7 +174,7 @@ def run_state(run: Run) -> tuple[str, str]:
     if run.status != "running":
         words = {"simulated": "answered, not scored", "failed": "failed: no valid answer"}.get(run.status, run.status)
         return words, f"{split.get('test', '?')} {rows}"
-    return "running or interrupted", _progress(run)
+    return "running" if run.held else "interrupted", _progress(run)
 
 
 def _progress(run: Run) -> str:

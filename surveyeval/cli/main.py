@@ -21,8 +21,9 @@ _COMMANDS = {
     "report": ("surveyeval.cli.run", "Render the card of one run, or one card of several."),
     "finetune": ("surveyeval.cli.finetune", "Train an adapter on a small pilot of a task's people."),
     "study": ("surveyeval.cli.study", "Run a grid of models, pilots and seeds on one test set."),
-    "ls": ("surveyeval.cli.listing", "List tasks, models, metrics, studies, plugins or runs."),
+    "ls": ("surveyeval.cli.listing", "List tasks, models, elicitations, metrics, studies, plugins or runs."),
     "show": ("surveyeval.cli.show", "Show a task, a model scheme, a metric or a run."),
+    "cache": ("surveyeval.cli.cache", "What language models answered before: info, clear."),
     "validate": ("surveyeval.cli.validate", "Find everything wrong in task files, without a model."),
 }
 

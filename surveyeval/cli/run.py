@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from surveyeval.cli.completion import complete_model, complete_task
+from surveyeval.cli.completion import complete_elicitation, complete_model, complete_task
 from surveyeval.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ __all__ = ["data_path", "report", "run", "score"]
     type=click.FloatRange(min=0, min_open=True),
     help="People set aside for baselines and fine-tuning: share (below 1) or number.  [default: 0.25]",
 )
+@click.option(
+    "--elicitation",
+    metavar="TEXT",
+    help="How language models are asked: choice, generate or verbalized, with options as in generate?max_tokens=64.  "
+    "[default: choice]",
+    shell_complete=complete_elicitation,
+)
 @click.option("--splits", type=click.IntRange(min=2), help="Random half splits.  [default: each metric's own]")
 @click.option("--profile-set", help="One of the task's profile sets.  [default: the first]")
 @click.option(
@@ -45,7 +52,14 @@ __all__ = ["data_path", "report", "run", "score"]
 @click.option("--data", metavar="TASK=PATH", help="Other human rows for the task; needs --provenance.")
 @click.option("--provenance", type=click.Choice(["human", "synthetic"]), help="What the rows of --data are.")
 @click.option("--output", "-o", help="Folder of run directories.  [default: runs]")
-@click.option("--again", is_flag=True, help="Run anew even if the same run exists.")
+@click.option("--again", is_flag=True, help="Run anew even if the same run exists; ask the models anew.")
+@click.option("--no-cache", is_flag=True, default=None, help="Neither read nor keep answers in the response cache.")
+@click.option(
+    "--send-profiles",
+    is_flag=True,
+    default=None,
+    help="Profiles may leave this machine, for models behind a server elsewhere.",
+)
 def run(config: str | None, again: bool, settings: tuple[str, ...], **options: Any) -> None:
     """Let models answer a task, score them against its people, and render a report card.
 
@@ -69,6 +83,7 @@ def run(config: str | None, again: bool, settings: tuple[str, ...], **options: A
     for setting in settings:
         name, key, value = _setting(setting)
         merged.setdefault(name, {})[key] = value
+    values["cache"] = not values.pop("no_cache", False)
     result = api.run(task=task, model=models, settings=merged, again=again, progress=progress_for_terminal(), **values)
     _print_result(result)
 

@@ -97,6 +97,10 @@ def _show_run(folder: str) -> None:
     say_whole(made["command"])
     for line in (*made["model"]["banners"], *made["notes"]):
         say(f"Note: {one_line(line)}")
+    found = made.get("cache")
+    if found:
+        said = f"{found['interviews']} of {made['counts']['interviews']} interviews"
+        say(f"From the response cache: {said}, asked from {found['first']} to {found['last']}")
     if run.scored:
         print_summary(api.Runs((run,), run.card))
         say()
@@ -107,7 +111,7 @@ def _show_registered(entry: Registration) -> None:
     kind = entry.kind.replace("_", " ")
     say(f"{kind} {entry.name} (from {one_line(entry.owner)}): {one_line(entry.summary)}", style="bold")
     try:
-        if entry.kind == "model" and entry.options:
+        if entry.kind in ("model", "elicitation") and entry.options:
             _options(entry)
         loaded = entry.load()
         if entry.kind == "metric":

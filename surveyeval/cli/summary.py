@@ -27,6 +27,7 @@ def print_summary(result: Runs) -> None:
     say()
     say(one_line(context.task["title"]), style="bold")
     _print_sizes(context)
+    _print_asking(context)
     say()
     out = console()
     heads = ("reference" if context.synthetic else "people", "floor")
@@ -45,6 +46,18 @@ def _print_sizes(context: Context) -> None:
         say("SYNTHETIC reference: a pipeline check that ranks nobody.", style="bold yellow")
     if limited:
         say("A limited run: not for quoting.", style="yellow")
+
+
+def _print_asking(context: Context) -> None:
+    """How language models were asked, where that is not the usual way, and what could not be used."""
+    from surveyeval.reporting.asking import asked_differently, elicited, unusable_said
+
+    if asked_differently(context):
+        say(one_line(asked_differently(context)), style="yellow")
+    elif {asking for asking in context.asked if asking} - {"choice"}:
+        say(f"Answers were obtained {one_line(elicited(context))}.")
+    for sentence in unusable_said(context, least=0.0):
+        say(one_line(sentence), style="yellow")
 
 
 def _lines(context: Context) -> Iterator[tuple[str, list[Line]]]:

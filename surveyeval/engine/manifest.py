@@ -42,7 +42,7 @@ class RunOptions:
     hidden : tuple of str
         Profile fields that the model does not see.
     elicitation : str
-        How answers are obtained.
+        How language models are asked: ``choice``, ``generate?max_tokens=256``, ...
     splits : int, optional
         Number of random half splits; default: what each metric asks for.
     """
@@ -155,6 +155,8 @@ def new_manifest(
     created: datetime,
     tried: int,
     removed_training_rows: int,
+    elicitation: dict[str, Any] | None,
+    leaves: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The manifest of a run that has just begun. It names no path of this machine but those that the user wrote."""
     return {
@@ -185,7 +187,9 @@ def new_manifest(
         },
         "options": options.to_dict(),
         "plan": {"hash": plan.hash, "blocks": len(plan.blocks), "block_size": plan.block_size},
-        "counts": {"interviews": test.n * options.draws, "answered": 0, "invalid": 0},
+        "elicitation": elicitation,
+        "leaves": leaves,
+        "counts": {"interviews": test.n * options.draws, "answered": 0, "invalid": 0, "refused": 0, "dont_know": 0},
         "prompt_example": [],
         "notes": [],
         "seconds": 0.0,

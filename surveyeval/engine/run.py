@@ -67,7 +67,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """``running`` (or interrupted), ``simulated`` (answers complete), ``complete`` (scored) or ``failed``."""
+        """``running`` (or interrupted, see `held`), ``simulated`` (answers complete), ``complete`` (scored) or ``failed``."""
         return str(self.manifest["status"])
 
     @property
@@ -120,6 +120,18 @@ class Run:
         from surveyeval.data.files import write_atomically
 
         write_atomically(self.folder / "manifest.json", json.dumps(self.manifest, indent=1, ensure_ascii=False) + "\n")
+
+    @property
+    def held(self) -> bool:
+        """Whether a process is working on the run at this moment; as far as this machine can tell."""
+        try:
+            with (self.folder / ".lock").open() as stream:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surveyeval.data.files import write_atomically
 from surveyeval.engine.describe import describe
 from surveyeval.engine.estimates import to_records
 from surveyeval.engine.evaluate import evaluate
+from surveyeval.engine.experiment import Experiment
 from surveyeval.engine.run import Run
-from surveyeval.engine.runner import Experiment, simulated_samples
+from surveyeval.engine.runner import simulated_samples
 from surveyeval.errors import RunError
+from surveyeval.metric.individual import NO_PROBABILITY
 from surveyeval.metric.protocol import Metric
 from surveyeval.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["check_same_people", "score"]
 
@@ -67,9 +72,20 @@ def score(experiment: Experiment, runs: Sequence[Run], metrics: Sequence[Metric]
     for run in runs:
         # Rows without a model say which metrics do not apply, or failed, and why.
         rows = table[table["model"].isin([run.model, ""]) | table["quantity"].isin(["reference", "floor"])]
+        rows = _with_elicitation(rows, run)
         content: dict[str, Any] = {"format": 1, "identity": run.id, "estimates": to_records(rows)}
         write_atomically(run.folder / "metrics.json", json.dumps(content, indent=0, allow_nan=False) + "\n")
         tables = describe(experiment.task, experiment.test, simulated[run.model], experiment.pilot)
         write_atomically(run.folder / "tables.json", json.dumps(tables, indent=0, allow_nan=False) + "\n")
         run.manifest["status"] = "complete"
         run.save()
+
+
+def _with_elicitation(rows: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """Estimates that blame the way of asking, and not the model, for probabilities that it cannot give."""
+    asked = run.manifest.get("elicitation") or {"distribution": True}
+    if asked["distribution"]:
+        return rows
+    own = (rows["model"] == run.model) & rows["reason"].fillna("").str.startswith(NO_PROBABILITY)
+    reason = f"answers were obtained by {asked['name']}, which gives no probability of people's answers"
+    return rows.assign(reason=rows["reason"].where(~own, reason))

@@ -29,7 +29,23 @@ __all__ = ["BlockAnswers", "ResponseLog", "samples"]
 
 @dataclass(frozen=True, eq=False)
 class BlockAnswers:
-    """What one block gave: arrays for the block's rows, by item."""
+    """What one block gave: arrays for the block's rows, by item.
+
+    Parameters
+    ----------
+    block : Block
+    answers, states, probabilities, mass, texts : mappings of item to array
+        As in `surveyeval.model.protocol.Answers`.
+    log_prob : mapping of item to (n,) float array
+        Of the people's own answers.
+    paired : bool
+    notes : tuple of str
+        What the model had noted by then.
+    cached : float, optional
+        When the model was asked, in seconds since 1970, if the answers are from the response cache.
+    seconds : float
+        What asking took then.
+    """
 
     block: Block
     answers: Mapping[str, NDArray[np.int64]]
@@ -38,6 +54,10 @@ class BlockAnswers:
     mass: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     log_prob: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     paired: bool = True
+    texts: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    cached: float | None = None
+    seconds: float = 0.0
 
     def to_json(self) -> str:
         """One line of JSON. NaN is null (not known); the logarithm of probability 0 is written as text."""
@@ -50,6 +70,12 @@ class BlockAnswers:
         }
         for kind in ("probabilities", "mass", "log_prob"):
             content[kind] = {name: _plain(column) for name, column in getattr(self, kind).items()}
+        if self.texts:
+            content["texts"] = {name: column.tolist() for name, column in self.texts.items()}
+        if self.notes:
+            content["notes"] = list(self.notes)
+        if self.cached is not None:
+            content |= {"cached": self.cached, "seconds": self.seconds}
         return json.dumps(content, separators=(",", ":"), allow_nan=False)
 
     @classmethod
@@ -68,6 +94,10 @@ class BlockAnswers:
             floats("mass"),
             floats("log_prob"),
             content["paired"],
+            {name: np.array(column, dtype=object) for name, column in content.get("texts", {}).items()},
+            tuple(content.get("notes", ())),
+            content.get("cached"),
+            content.get("seconds", 0.0),
         )
 
 
@@ -132,8 +162,12 @@ class ResponseLog:
             os.fsync(stream.fileno())
 
     def compact(self, task: Task, people: Sample, plan: Plan, records: Mapping[int, BlockAnswers]) -> None:
-        """Write all blocks as one parquet table, a row for each respondent, draw and item, and remove the log."""
-        frames = [_frame(task, people, records[block.number]) for block in plan.blocks]
+        """Write all blocks as one parquet table, a row for each respondent, draw and item, and remove the log.
+
+        The column ``text``, what the model wrote, is there only when answers were read from texts.
+        """
+        written = any(record.texts for record in records.values())
+        frames = [_frame(task, people, records[block.number], written) for block in plan.blocks]
         table = pd.concat(frames, ignore_index=True)
         temporary = self.compacted.with_name(".responses.parquet.tmp")
         table.to_parquet(temporary, index=False)
@@ -154,7 +188,7 @@ def _parse(line: bytes) -> BlockAnswers | None:
     return BlockAnswers.from_json(text.decode())
 
 
-def _frame(task: Task, people: Sample, record: BlockAnswers) -> pd.DataFrame:
+def _frame(task: Task, people: Sample, record: BlockAnswers, written: bool) -> pd.DataFrame:
     rows = slice(record.block.start, record.block.stop)
     n = record.block.stop - record.block.start
     frames = []
@@ -162,6 +196,7 @@ def _frame(task: Task, people: Sample, record: BlockAnswers) -> pd.DataFrame:
         answers = record.answers[item.name]
         codes = np.array([*item.codes, None], dtype=object)
         probabilities = record.probabilities.get(item.name)
+        texts = {"text": record.texts.get(item.name, np.full(n, None, dtype=object))} if written else {}
         frames.append(
             pd.DataFrame(
                 {
@@ -175,6 +210,7 @@ def _frame(task: Task, people: Sample, record: BlockAnswers) -> pd.DataFrame:
                     "log_prob": record.log_prob.get(item.name, np.full(n, np.nan)),
                     "probabilities": [None] * n if probabilities is None else list(probabilities),
                     "paired": record.paired,
+                    **texts,
                 }
             )
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from surveyeval.data.files import digest
 from surveyeval.data.sample import Sample
 from surveyeval.data.split import Split, make_split
-from surveyeval.engine.runner import split_people
+from surveyeval.engine.experiment import split_people
 from surveyeval.errors import ConfigError, did_you_mean
 from surveyeval.grid.crossfit import folds
 from surveyeval.grid.plan import Design

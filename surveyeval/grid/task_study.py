@@ -14,11 +14,13 @@ import numpy as np
 from surveyeval.data.files import digest, write_atomically
 from surveyeval.data.sample import Sample, concatenate
 from surveyeval.data.seeds import uniforms
+from surveyeval.engine.cache import open_cache
 from surveyeval.engine.estimates import from_records, to_records
 from surveyeval.engine.evaluate import FLOORS, evaluate
+from surveyeval.engine.experiment import Experiment
 from surveyeval.engine.manifest import RunOptions
 from surveyeval.engine.run import Run
-from surveyeval.engine.runner import Experiment, simulate, simulated_samples
+from surveyeval.engine.runner import simulate, simulated_samples
 from surveyeval.grid.crossfit import CrossFitted
 from surveyeval.grid.people import Holdout, StudyPeople
 from surveyeval.grid.plan import Design, Variant, variants
@@ -146,7 +148,9 @@ class TaskStudy:
             run, trained = self._run(variant, part, hidden)
             experiment = self._experiment(part, hidden)
             by_part.append(simulated_samples(experiment, run))
-            cost["seconds"] += run.manifest["seconds"] + (trained.record["cost"]["seconds"] if trained else 0.0)
+            # what was answered before was not free then
+            cost["seconds"] += run.manifest["seconds"] + (run.manifest.get("cache") or {"seconds": 0.0})["seconds"]
+            cost["seconds"] += trained.record["cost"]["seconds"] if trained else 0.0
             cost["tokens"] += trained.record["cost"]["tokens"] if trained else 0
         return [concatenate(draws) for draws in zip(*by_part, strict=True)], cost
 
@@ -198,6 +202,7 @@ class TaskStudy:
             command=self.command,
             again=False,
             progress=self.progress,
+            cache=open_cache(),
         )
         return run, adapter
 

@@ -102,6 +102,11 @@ class Context:
         return [re.split(r"[:?]", text)[1] if text.startswith("baseline:") else "" for text in strings]
 
     @cached_property
+    def asked(self) -> list[str]:
+        """For each model the elicitation, with its options; nothing for models that are not asked question by question."""
+        return [_asked(run.manifest) for run in self.runs]
+
+    @cached_property
     def axes(self) -> list[Axis]:
         """Axes with anything to show, known ones first."""
         present = [name for name in self.lines.axes if self.lines.of(name)]
@@ -141,6 +146,14 @@ class Context:
         if not parts and line.axis in ("alignment",):
             parts.append("mean over items")
         return ", ".join(parts)
+
+
+def _asked(manifest: Mapping[str, Any]) -> str:
+    if "elicitation" in manifest:
+        return str((manifest["elicitation"] or {}).get("text", ""))
+    # runs before there was more than one way of asking
+    silent = str(manifest["model"]["string"]).startswith(("baseline:", "scripted:", "file:"))
+    return "" if silent else str(manifest["options"].get("elicitation", "choice"))
 
 
 def plain(name: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from surveyeval.reporting import text
+from surveyeval.reporting import asking
 from surveyeval.reporting.blocks import Cell, Fact, Row, Section, Table
 from surveyeval.reporting.context import Context, plain
-from surveyeval.reporting.numbers import count, enumerate_words, number, percent
+from surveyeval.reporting.numbers import MISSING, count, enumerate_words, number, percent
 
 __all__ = ["prompt", "provenance", "reproduce", "validity"]
 
@@ -16,14 +16,15 @@ def validity(context: Context) -> Section:
     """Invalid answers and how much probability falls on the options at all."""
     rows, masses = [], []
     for model, name in enumerate(context.names):
-        states = [
-            row for row in context.tables[model]["states"] if row["side"] == "simulation" and row["state"] != "answered"
-        ]
-        worst = ", ".join(f"{row['item']} {plain(row['state'])} {count(row['count'])}" for row in states) or "none"
+        shares = asking.unusable(context, model)
         cells = [
             Cell(name, head=True, css="model", model=model),
-            Cell(text.invalid_share(context, model), css="number strong"),
-            Cell(worst),
+            Cell(percent(shares["invalid"], 1) if shares else "none asked", css="number strong"),
+            *(
+                Cell(percent(shares[state], 1) if shares else MISSING, css="number")
+                for state in ("refused", "dont_know")
+            ),
+            Cell(asking.by_item(context, model) or "none"),
         ]
         rows.append(Row(cells))
         held = context.tables[model]["mass"]
@@ -34,14 +35,15 @@ def validity(context: Context) -> Section:
     tables = [
         Table(
             "Answers that could not be used",
-            ["Model", "Invalid", "By item and state"],
+            ["Model", "Invalid", "Refused", "Don’t know", "By item and state"],
             rows,
-            frozenset({1}),
+            frozenset({1, 2, 3}),
+            ["Invalid: no option can be read from the answer. Refused: the model declined to answer."],
             phone="list",
         )
     ]
     if masses:
-        note = "Probability that the model gave to all options together, before renormalising. A low mass means it wanted to say something else."
+        note = "Probability that the model gave to all options together, before renormalising. A low mass means it wanted to say something else. For stated percentages: what they add up to, over 100."
         columns = ["Model", "Item", "Mean", "5th percentile", "Least"]
         tables.append(Table("Option mass", columns, masses, frozenset({2, 3, 4}), [note]))
     people = [row for row in context.tables[0]["states"] if row["side"] == "people" and row["state"] != "answered"]
@@ -70,6 +72,7 @@ def provenance(context: Context) -> Section:
         Fact("Profile", enumerate_words(plain(name) for name in task.get("profile", [])) or "none"),
         Fact("Hidden from the model", enumerate_words(context.manifest["options"].get("hidden") or []) or "nothing"),
         Fact("Rows in the source", count(context.manifest["data"].get("n"))),
+        Fact("Left this machine", "; ".join(asking.sent(context))),
     ]
     asked = {row["item"]: row for row in context.tables[0]["distributions"]}
     rows = []
@@ -103,7 +106,7 @@ def prompt(context: Context) -> Section:
         if found
         else "No model on this card reads a prompt."
     )
-    said = f"{said} Answers are taken {text.elicited(context)}." if found else said
+    said = f"{said} Answers are taken {asking.elicited(context)}." if found else said
     folded = f"The interview, {len(found)} turns" if found else ""
     return Section("prompt", "Prompt", "", [said], code=found, folded_code=folded)
 
@@ -119,6 +122,7 @@ def reproduce(context: Context) -> Section:
         Fact("Task file, sha256", str(context.task.get("hash") or ""), mono=True),
         Fact("Data, sha256", str(manifest["data"]["sha256"]), mono=True),
         Fact("Split", str(manifest["split"]["hash"]), mono=True),
+        Fact("From the response cache", "; ".join(asking.cached(context))),
         Fact("Versions", ", ".join(f"{name} {value}" for name, value in versions.items())),
     ]
     rows = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from surveyeval.reporting import distributions, record, text
+from surveyeval.reporting import asking, distributions, record, text
 from surveyeval.reporting.adapters import adapters_section
 from surveyeval.reporting.axes import axis_section, by_arm_section, glance
 from surveyeval.reporting.blocks import Banner, Cell, Fact, Panels, Row, Saying, Section, Table
@@ -102,6 +102,9 @@ def banners(context: Context) -> list[Banner]:
                 "Limited",
             )
         )
+    differently = asking.asked_differently(context)
+    found += [Banner(differently)] if differently else []
+    found += [Banner(said) for said in asking.unusable_said(context)]
     for name, run in zip(context.names, context.runs, strict=True):
         found += [Banner(f"{name}: {sentence}") for sentence in run.manifest["model"].get("banners", [])]
         found += [Banner(f"{name}: {note}") for note in run.manifest.get("notes", [])]
@@ -124,7 +127,7 @@ def facts(context: Context) -> list[Fact]:
         ),
         Fact("In each half", f"{count(context.half)} {people}"),
         Fact(f"Pilot {context.words.short}", f"{count(split['pilot'])}, apart from the test"),
-        Fact("Answers", f"{text.elicited(context)}; {options}", "#prompt"),
+        Fact("Answers", f"{asking.elicited(context)}; {options}", "#prompt"),
         Fact("Licence of the data", str(task.get("licence") or "not stated")),
         Fact("Made", str(context.manifest.get("created", ""))[:10]),
     ]

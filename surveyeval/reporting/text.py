@@ -7,20 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from surveyeval.reporting.adapters import adapter_of, arms_said
+from surveyeval.reporting.asking import elicited
 from surveyeval.reporting.blocks import Fact
 from surveyeval.reporting.comparison import resampled, what_profiles_add
 from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.lines import Line
-from surveyeval.reporting.numbers import count, enumerate_words, percent
+from surveyeval.reporting.numbers import count, enumerate_words
 from surveyeval.reporting.quantities import axis
 
-__all__ = ["elicited", "generated", "human_source", "invalid_share", "limits", "undecided", "wording"]
+__all__ = ["generated", "human_source", "limits", "undecided", "wording"]
 
-_INTERVIEW = {
-    "choice": "as probabilities of the options",
-    "generate": "as free text, parsed",
-    "verbalized": "as stated percentages",
-}
 _WEIGHTS = {True: "used", False: "none in the source, unweighted"}
 
 
@@ -59,12 +55,6 @@ def human_source(context: Context) -> str:
     ]
     said = "; ".join(f"{name}: {str(text).rstrip('.') if text else 'not stated'}" for name, text in known)
     return f"{str(task.get('citation') or 'Not stated').rstrip('.')}. {said[:1].upper()}{said[1:]}."
-
-
-def elicited(context: Context) -> str:
-    """How answers were obtained."""
-    elicitation = str(context.manifest["options"].get("elicitation", "choice"))
-    return _INTERVIEW.get(elicitation, elicitation)
 
 
 def wording(context: Context) -> str:
@@ -260,11 +250,3 @@ def absent_axes(context: Context) -> list[str]:
 
 def _facts(name: str, said: Sequence[str]) -> list[Fact]:
     return [Fact(name if position == 0 else "", text) for position, text in enumerate(said)]
-
-
-def invalid_share(context: Context, model: int) -> str:
-    """Share of simulated answers that could not be used."""
-    rows = [row for row in context.tables[model]["states"] if row["side"] == "simulation"]
-    total = sum(row["count"] for row in rows)
-    invalid = sum(row["count"] for row in rows if row["state"] in ("invalid", "not_run"))
-    return percent(invalid / total, 1) if total else "none asked"

@@ -146,7 +146,11 @@ def test_draws_are_averaged_and_their_spread_is_given(tmp_path: Path) -> None:
         (["show", "nothing-at-all"], 2, "nothing is named"),
         (["validat"], 2, "did you mean 'validate'"),
         (["validate", "anes69"], 2, ""),
-        (["ls", "task"], 2, "'task' is not one of 'tasks', 'models', 'metrics', 'studies', 'plugins', 'runs'"),
+        (
+            ["ls", "task"],
+            2,
+            "'task' is not one of 'tasks', 'models', 'elicitations', 'metrics', 'studies', 'plugins', 'runs'",
+        ),
         (["run", "--tsk", "x"], 2, "--task"),
         (["score", "nowhere"], 1, "no run directory"),
     ],

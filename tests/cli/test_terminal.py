@@ -144,12 +144,10 @@ def test_an_interrupted_run_is_listed_with_its_progress_and_the_newest_is_last(t
         f"runs/{oldest.name}",
         "  complete · 50 people · baseline:uniform",
         f"runs/{newest.name}",
-        "  running or interrupted · 70 of 100 interviews · baseline:mode",
+        "  interrupted · 70 of 100 interviews · baseline:mode",
     ]
     assert "Left out, the manifest is damaged: torn." in lines
-    assert (
-        "running or interrupted, 70 of 100 interviews" in surveyeval("show", f"runs/{newest.name}", cwd=tmp_path).stdout
-    )
+    assert "interrupted, 70 of 100 interviews" in surveyeval("show", f"runs/{newest.name}", cwd=tmp_path).stdout
     assert (newest / "responses.log").read_bytes() == log  # looking changes nothing
     assert "No runs in elsewhere." in surveyeval("ls", "runs", "-o", "elsewhere", cwd=tmp_path).stdout
 

@@ -86,7 +86,7 @@ def test_paired_gains_are_differences_of_the_losses(study: Study) -> None:
 def test_the_numbers_are_those_of_an_evaluation_by_hand(study: Study) -> None:
     task = load_task("anes96", profile_set="core+pid")
     human = load_human(task)
-    from surveyeval.engine.runner import split_people
+    from surveyeval.engine.experiment import split_people
 
     order = split_people(task, human).order
     boundary = len(order) - round(0.4 * len(order))
@@ -171,17 +171,17 @@ def test_a_tuned_model_is_known_to_know_the_pilot_of_its_own_design(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch", reason="language models are an optional extra")
-    from surveyeval.engine import runner
+    from surveyeval.engine import asking
     from tests.model import tiny
 
     told = []
-    original = runner.prepare_model
+    original = asking.prepare_model
 
-    def prepare(model, task, pilot, hidden, progress, trained):
+    def prepare(model, task, pilot, hidden, progress, trained, *rest):
         told.append(trained.tolist())
-        return original(model, task, pilot, hidden, progress, trained)
+        return original(model, task, pilot, hidden, progress, trained, *rest)
 
-    monkeypatch.setattr(runner, "prepare_model", prepare)
+    monkeypatch.setattr(asking, "prepare_model", prepare)
     base = f"hf:{tiny.save('llama', tmp_path / 'llama', positions=2048)}?dtype=float32"
     spec = spec_of(
         bases=[base], methods=["lora"], baselines=["marginal"], pilots={"sizes": ["10"], "draws": 2},

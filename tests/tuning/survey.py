@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from surveyeval.data.split import Split
-from surveyeval.engine.runner import split_people
+from surveyeval.engine.experiment import split_people
 from surveyeval.model.hf import HFModel, HFOptions
 from surveyeval.task.human import HumanData, load_human
 from surveyeval.task.load import load_task
