@@ -12,7 +12,7 @@ from typing import Any
 
 from surveyeval.task.interview import Message
 
-__all__ = ["Chat"]
+__all__ = ["Chat", "merged"]
 
 
 class Chat:
@@ -43,14 +43,14 @@ class Chat:
         """Text up to the place where the answer begins."""
         if self.plain:
             return self._plain(messages)
-        return self._template(messages if self.system_role else _merged(messages))
+        return self._template(messages if self.system_role else merged(messages))
 
     def finished(self, messages: Sequence[Message], answer: str) -> str:
         """Text of the conversation with this answer given and its turn ended, as earlier turns stand in later prompts."""
         turns = [*messages, Message("assistant", answer)]
         if self.plain:
             return self._plain(turns)
-        turns = turns if self.system_role else _merged(turns)
+        turns = turns if self.system_role else merged(turns)
         return str(
             self.tokenizer.apply_chat_template(
                 [{"role": turn.role, "content": turn.content} for turn in turns], tokenize=False
@@ -92,7 +92,8 @@ class Chat:
         return head[len(before) :].strip() if head.startswith(before) and len(head) > len(before) else ""
 
 
-def _merged(messages: Sequence[Message]) -> list[Message]:
+def merged(messages: Sequence[Message]) -> list[Message]:
+    """Messages with the system text before the first user turn."""
     if not messages or messages[0].role != "system":
         return list(messages)
     system, first, *rest = messages
