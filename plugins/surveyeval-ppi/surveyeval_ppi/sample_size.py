@@ -1,0 +1,87 @@
+"""Effective sample size: what the model adds to people who are asked anyway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from surveyeval.data.sample import Sample
+from surveyeval.data.weights import kish
+from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.task.task import Task
+
+from surveyeval_ppi.formulas import FOLDS, adjusted_rho2, effective_sample_size, out_of_fold_rho2
+from surveyeval_ppi.layout import Layout, layout_of
+from surveyeval_ppi.pairs import fixed_order, log_loss_of_count
+
+__all__ = ["EffectiveSampleSize"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+class EffectiveSampleSize:
+    """People whose plain mean is as precise as that of n people asked and N more predicted by the model (PPI++).
+
+    Between n (the model adds nothing) and n + N (it knows every answer). rho is the correlation of answers and
+    predictions within arms, out of fold and adjusted for the number of pairs, among the people whose simulated rows
+    have a weight; n and N follow from how many test people answered the item, so that the value is the same question at
+    every size. Overall: mean over items.
+    """
+
+    spec = MetricSpec(
+        "ppi_n_eff",
+        "worth",
+        "people whose mean is as precise as that of the people asked (a tenth, 30 to 100) with the model's predictions",
+        "higher",
+        "marginal",
+        splits=20,
+        unit="count",
+        range=(0.0, None),
+        recoverable=False,
+    )
+
+    def applicable(self, task: Task) -> str | None:
+        """None: every task has answers that can be predicted."""
+        return None
+
+    def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> _Bound:
+        """Bind to two samples, of which only the weights of the simulated one are used, since rows are pairs."""
+        keys = [Key("ppi_n_eff", headline=True), *(Key("ppi_n_eff", item=item.name) for item in task.items)]
+        return _Bound(keys, layout_of(task, human, simulated, pilot, keys, cache), simulated)
+
+
+class _Bound:
+    def __init__(self, keys: list[Key], layout: Layout, simulated: Sample) -> None:
+        self._keys, self._layout, self._respondents = keys, layout, simulated.respondent
+        _, arm = np.unique(simulated.arm.astype(str), return_inverse=True)
+        self._arm: IntArray = arm.astype(np.int64)
+
+    def values(self, human: FloatArray, simulated: FloatArray, seed: int) -> Values:
+        """Values for weights of the simulated rows."""
+        layout = self._layout
+        value = np.full((len(simulated), len(self._keys)), np.nan)
+        size = np.full_like(value, np.nan)
+        fold = _folds(fixed_order(self._respondents, seed), self._arm) if layout.usable else np.zeros(0)
+        for j, (pairs, (n, N)) in layout.usable.items():
+            rows = np.flatnonzero(pairs.answered)
+            weights = simulated[:, rows]
+            size[:, 1 + j] = kish(weights)
+            rho2 = out_of_fold_rho2(
+                weights, pairs.answer[rows], pairs.prediction[rows], self._arm[rows], fold[rows].astype(np.int64)
+            )
+            value[:, 1 + j] = effective_sample_size(adjusted_rho2(rho2, size[:, 1 + j]), n, N)
+        value[:, 0] = layout.mean_over_items(value[:, 1:])
+        size[:, 0] = np.nanmin(size[:, 1:], axis=1) if layout.usable else np.nan
+        loss = log_loss_of_count(value)
+        return Values(self._keys, value, loss, status=layout.status, flags=layout.flags, n_eff=np.nan_to_num(size))
+
+
+def _folds(order: IntArray, arm: IntArray) -> IntArray:
+    """Fold of each row, balanced over arms."""
+    fold = np.empty(len(order), dtype=np.int64)
+    for a in np.unique(arm):
+        rows = order[arm[order] == a]
+        fold[rows] = np.arange(len(rows)) % FOLDS
+    return fold
