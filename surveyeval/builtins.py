@@ -235,7 +235,7 @@ def surveyeval_register(register: Register) -> None:
         "vllm",
         "surveyeval.model.vllm:VLLMModel",
         options="surveyeval.model.vllm:VLLMOptions",
-        summary="the same through vLLM, in an environment of its own",
+        summary="a causal language model through vLLM, in an environment of its own",
         capabilities={"elicitations": ("choice", "generate", "verbalized"), "log_prob": True},
     )
     register.model(

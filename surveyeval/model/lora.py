@@ -22,7 +22,7 @@ __all__ = ["LoraModel", "LoraOptions", "VLLMLoraModel", "adapter_model"]
 INHERITED = ("dtype", "device", "block", "template", "terminator")
 
 
-class LoraOptions(HFOptions, EngineOptions):
+class LoraOptions(EngineOptions, HFOptions):
     """Options of adapters. How texts are read, block, dtype and device are the base's unless given."""
 
     base: str | None = Field(None, description="model string of the base, if the adapter does not name it")
@@ -30,13 +30,7 @@ class LoraOptions(HFOptions, EngineOptions):
 
 
 def adapter_model(reference: str, options: LoraOptions | None = None) -> LoraModel | VLLMLoraModel:
-    """An adapter on its base, run by the engine that the options name.
-
-    Raises
-    ------
-    ConfigError
-        When an option is one of the other engine's.
-    """
+    """An adapter on its base, run by the engine that the options name. Options of the other engine are refused."""
     options = options or LoraOptions()
     other = {"device"} if options.engine == "vllm" else set(EngineOptions.model_fields)
     for name in sorted(other & options.model_fields_set):

@@ -43,7 +43,7 @@ class EngineOptions(BaseModel):
     enforce_eager: bool | None = Field(None, description="do not compile the model; default: on a CPU only")
 
 
-class VLLMOptions(LocalOptions, EngineOptions):
+class VLLMOptions(EngineOptions, LocalOptions):
     """Options of models that run through vLLM."""
 
     block: int | None = Field(
