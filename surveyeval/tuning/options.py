@@ -44,7 +44,7 @@ class TuningOptions(BaseModel):
     epochs: int = Field(
         4,
         ge=1,
-        description="passes over the pilot; the largest number where --stop chooses. The default was chosen on another task than the shipped study's",
+        description="passes over the pilot; the largest number where --stop chooses.",
     )
     batch_tokens: int = Field(2048, ge=16, description="tokens read at once, padding included")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps over which the learning rate rises")
