@@ -21,8 +21,8 @@ VLLM = ".venv-vllm/bin/python"
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="about a quarter of an hour on two cores (default)")
-    size.add_argument("--full", action="store_true", help="more respondents and repeats: about an hour on two cores")
+    size.add_argument("--quick", action="store_true", help="about 40 minutes on two cores (default)")
+    size.add_argument("--full", action="store_true", help="more respondents and repeats: some hours on two cores")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--respondents", type=int, default=32)
