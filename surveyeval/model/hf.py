@@ -19,6 +19,7 @@ from surveyeval.model.hf_mode import mode_of
 from surveyeval.model.hf_scoring import Reader
 from surveyeval.model.loaded import Loaded, load_shared
 from surveyeval.model.local import LocalOptions, Prompts, context_length
+from surveyeval.model.pilot_options import FromPilot
 from surveyeval.model.protocol import Capabilities, Fingerprint, OptionScores, Request, Text, TextRequest
 from surveyeval.model.scoring import Tokens, disjoint
 from surveyeval.model.weights import content_hash, require_torch
@@ -34,9 +35,10 @@ class HFOptions(LocalOptions):
     block: int = Field(32, ge=1, description="interviews answered together; part of the run's identity")
 
 
-class HFModel:
+class HFModel(FromPilot):
     """A causal language model from a hub name or a folder."""
 
+    options: HFOptions
     capabilities = Capabilities(("choice", "generate", "verbalized"), log_prob=True)
 
     def __init__(self, reference: str, options: HFOptions | None = None) -> None:
@@ -54,16 +56,6 @@ class HFModel:
     def block_size(self) -> int:
         """Interviews answered together."""
         return self.options.block
-
-    @property
-    def examples(self) -> int:
-        """Interviews of pilot people shown before each interview."""
-        return self.options.examples
-
-    @property
-    def calibrate(self) -> str:
-        """What is fitted on the pilot's answers: ``none``, ``temperature`` or ``item``."""
-        return self.options.calibrate
 
     def _folder(self) -> Path:
         """The folder with weights; a hub name is resolved through the local hub cache or downloaded."""

@@ -19,6 +19,7 @@ from surveyeval.model.openai_options import OpenAIOptions, check_options
 from surveyeval.model.openai_replies import Garbage, models, text
 from surveyeval.model.openai_requests import Requests
 from surveyeval.model.openai_scoring import Scoring
+from surveyeval.model.pilot_options import FromPilot
 from surveyeval.model.protocol import Capabilities, Fingerprint, Message, OptionScores, Request, Text, TextRequest
 from surveyeval.model.sending import leaving
 from surveyeval.task.task import Task
@@ -35,7 +36,7 @@ _TOKENIZER = (".json", ".model", ".jinja", ".txt")
 _NEUTRAL = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 
 
-class OpenAIModel:
+class OpenAIModel(FromPilot):
     """A model behind a server, by the name that the server gives it.
 
     Parameters
@@ -50,6 +51,7 @@ class OpenAIModel:
         When options do not go together, or the address is none or holds credentials.
     """
 
+    options: OpenAIOptions
     capabilities = Capabilities(("choice", "generate", "verbalized"), log_prob=True)
 
     def __init__(self, reference: str, options: OpenAIOptions | None = None) -> None:
@@ -68,16 +70,6 @@ class OpenAIModel:
     def block_size(self) -> int:
         """Interviews answered together."""
         return self.options.block
-
-    @property
-    def examples(self) -> int:
-        """Interviews of pilot people shown before each interview."""
-        return self.options.examples
-
-    @property
-    def calibrate(self) -> str:
-        """What is fitted on the pilot's answers: ``none``, ``temperature`` or ``item``."""
-        return self.options.calibrate
 
     def fingerprint(self) -> Fingerprint:
         """Server, name and options; what stands behind the name is for the server to know. Asks the server nothing."""

@@ -16,6 +16,7 @@ from surveyeval.model.embedded import EmbeddedModel
 from surveyeval.model.endings import Endings
 from surveyeval.model.hf import HFModel, HFOptions
 from surveyeval.model.local import LocalOptions, Prompts
+from surveyeval.model.pilot_options import FromPilot
 from surveyeval.model.protocol import Capabilities, Fingerprint, OptionScores, Request, Text, TextRequest
 from surveyeval.model.scoring import Tokens
 from surveyeval.model.vllm_engine import Adapter, Engine, Settings, open_engine, running
@@ -51,9 +52,10 @@ class VLLMOptions(EngineOptions, LocalOptions):
     )
 
 
-class VLLMModel:
+class VLLMModel(FromPilot):
     """A causal language model from a hub name or a folder; ``embedded:smollm2`` for the embedded one."""
 
+    options: VLLMOptions
     capabilities = Capabilities(elicitations=("choice", "generate", "verbalized"), log_prob=True)
 
     def __init__(self, reference: str, options: VLLMOptions | None = None, files: HFModel | None = None) -> None:
@@ -79,16 +81,6 @@ class VLLMModel:
     def block_size(self) -> int:
         """Interviews answered together."""
         return self.options.block or (BLOCK_ON_CPU if runs_on_cpu() else BLOCK)
-
-    @property
-    def examples(self) -> int:
-        """Interviews of pilot people shown before each interview."""
-        return self.options.examples
-
-    @property
-    def calibrate(self) -> str:
-        """What is fitted on the pilot's answers: ``none``, ``temperature`` or ``item``."""
-        return self.options.calibrate
 
     @property
     def dtype(self) -> str:
