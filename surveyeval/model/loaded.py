@@ -27,6 +27,8 @@ class Loaded:
         self._peft: Any = None
         self._active: str | None = None  # None: the bare base
         self._names: dict[Hashable, str] = {}
+        #: An adapter was refused halfway: what it left on the base would be in the way of the next one.
+        self.spoiled = False
 
     def add_adapter(self, key: Hashable, folder: Path) -> str:
         """Put an adapter on the base, once per key; returns the name for `activate`.
@@ -44,6 +46,7 @@ class Loaded:
                     warnings.filterwarnings("error", "Found missing adapter keys")
                     self._put(name, folder)
             except (RuntimeError, UserWarning) as error:
+                self.spoiled = True
                 raise ValueError(f"it does not fit the base: {error}") from error
             self._names[key] = name
         return self._names[key]
@@ -81,6 +84,6 @@ _LOADED: WeakValueDictionary[Hashable, Loaded] = WeakValueDictionary()
 def load_shared(key: Hashable, make: Callable[[], Loaded]) -> Loaded:
     """What was loaded under this key and is still in use, or what `make` loads."""
     held = _LOADED.get(key)
-    if held is None:
+    if held is None or held.spoiled:
         held = _LOADED[key] = make()
     return held
