@@ -45,9 +45,11 @@ class Loaded:
                     # PEFT would go on with weights that do nothing
                     warnings.filterwarnings("error", "Found missing adapter keys")
                     self._put(name, folder)
-            except (RuntimeError, UserWarning) as error:
-                self.spoiled = True
-                raise ValueError(f"it does not fit the base: {error}") from error
+            except Exception as error:
+                self._refused()
+                if isinstance(error, (RuntimeError, UserWarning)):
+                    raise ValueError(f"it does not fit the base: {error}") from error
+                raise
             self._names[key] = name
         return self._names[key]
 
@@ -64,6 +66,16 @@ class Loaded:
         self._peft.eval()
         # Layers that are new with this adapter are switched on whatever the others are: all are switched off.
         self._peft.base_model.disable_adapter_layers()
+        self._active = None
+
+    def _refused(self) -> None:
+        """Keep what a refused adapter left behind out of the passes of those who hold this base."""
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        self.spoiled = True
+        for module in self.model.modules():
+            if isinstance(module, BaseTunerLayer):
+                module.enable_adapters(False)
         self._active = None
 
     def activate(self, adapter: str | None) -> None:

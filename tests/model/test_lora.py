@@ -269,6 +269,28 @@ def test_an_adapter_that_does_not_fit_its_base_is_refused(copied: Path, adapters
         build_model(f"lora:{copied}{EXACT}").model.load()
 
 
+@pytest.mark.parametrize("held", [None, 1])
+@pytest.mark.parametrize("damage", ["half the shapes", "no file"])
+def test_one_that_is_refused_leaves_others_alone(
+    damage: str, held: int | None, copied: Path, base: Path, adapters: list[Path]
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    inside = None if held is None else adapters[held]
+    in_use = of(base, inside)  # keeps the base in memory
+    before = scores(in_use)
+    path = copied / "adapter_model.safetensors"
+    weights = {name: weight + 1 for name, weight in load_file(path).items()}
+    path.unlink()
+    if damage == "half the shapes":  # the other half is put on the base before it is refused
+        save_file({n: torch.cat([w, w]) if "layers.1" in n else w for n, w in weights.items()}, path)
+    with pytest.raises(ModelError, match="adapter does not load"):
+        build_model(f"lora:{copied}{EXACT}").model.load()
+    np.testing.assert_array_equal(scores(in_use), before)
+    np.testing.assert_allclose(scores(of(base, adapters[0])), merged(base, adapters[0]), atol=1e-4)
+    np.testing.assert_allclose(scores(of(base, None)), merged(base, None), atol=1e-4)
+
+
 def own_hashes(adapter: Path, names: Any) -> set[str]:
     record = json.loads((adapter / "surveyeval.json").read_text())["pilot"]
     found = {name: hashlib.sha256(f"{record['salt']}:{name}".encode()).hexdigest() for name in names}
