@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from surveyeval.errors import ModelError
 from surveyeval.model.chat import Chat
+from surveyeval.model.pilot_options import PilotOptions
 from surveyeval.model.protocol import Request, TextRequest
 from surveyeval.model.scoring import Tokens, option_tokens
 from surveyeval.task.interview import Message
@@ -16,10 +17,8 @@ from surveyeval.task.interview import Message
 __all__ = ["LocalOptions", "Prompts", "context_length"]
 
 
-class LocalOptions(BaseModel):
+class LocalOptions(PilotOptions):
     """Options that every engine has."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto: bfloat16 on a GPU, float32 on a CPU"
@@ -28,10 +27,6 @@ class LocalOptions(BaseModel):
         "none", description="end: an option counts only with the turn's end after it"
     )
     template: Literal["auto", "plain"] = Field("auto", description="plain: no chat template")
-    examples: int = Field(0, ge=0, description="complete interviews of pilot people shown before each interview")
-    calibrate: Literal["none", "temperature", "item"] = Field(
-        "none", description="on the pilot's answers: one temperature, or a bias for every option of every item"
-    )
     revision: str | None = Field(None, description="commit of a hub model")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Json
+from pydantic import Field, Json
 
 from surveyeval.errors import ConfigError, did_you_mean
+from surveyeval.model.pilot_options import PilotOptions
 
 __all__ = ["OpenAIOptions", "check_options"]
 
@@ -17,10 +18,8 @@ _OURS = {
 }  # fmt: skip
 
 
-class OpenAIOptions(BaseModel):
+class OpenAIOptions(PilotOptions):
     """Options of models behind an OpenAI-compatible server."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_url: str | None = Field(None, description="address up to /v1; default: OPENAI_BASE_URL, else the official one")
     key_env: str | None = Field(None, description="environment variable with the key; default: OPENAI_API_KEY")
@@ -44,10 +43,6 @@ class OpenAIOptions(BaseModel):
         "auto", description="how a chat request says how much may be written"
     )
     block: int = Field(32, ge=1, description="interviews answered together; part of the run's identity")
-    examples: int = Field(0, ge=0, description="complete interviews of pilot people shown before each interview")
-    calibrate: Literal["none", "temperature", "item"] = Field(
-        "none", description="on the pilot's answers: one temperature, or a bias for every option of every item"
-    )
     send_profiles: bool = Field(False, description="profiles may be sent to a server that is not on this machine")
     concurrency: int = Field(8, ge=1, description="calls under way at the same time")
     timeout: float = Field(120.0, gt=0, description="seconds that one call may take")

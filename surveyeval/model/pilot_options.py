@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["FromPilot", "PilotOptions"]
 
 
-class PilotOptions(Protocol):
-    """Options that hold it."""
+class PilotOptions(BaseModel):
+    """Options that every language model has."""
 
-    @property
-    def examples(self) -> int:
-        """Complete interviews of pilot people shown before each interview."""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @property
-    def calibrate(self) -> str:
-        """``none``, ``temperature`` or ``item``."""
+    examples: int = Field(0, ge=0, description="complete interviews of pilot people shown before each interview")
+    calibrate: Literal["none", "temperature", "item"] = Field(
+        "none", description="on the pilot's answers: one temperature, or a bias for every option of every item"
+    )
 
 
 class FromPilot:
