@@ -57,7 +57,8 @@ class Register(Protocol):
         """Register a source of human rows: tasks write ``use: name:reference``.
 
         `target` is called without arguments and must have ``read(reference, folder, encoding)`` returning a
-        `surveyeval.data.readers.Table`; `folder` is where the task file lies.
+        `surveyeval.data.readers.Table`; `folder` is where the task file lies. A source that fetches what it reads has
+        ``read_checked(reference, folder, encoding, sha256)`` as well, called where the task gives a checksum.
         """
 
     def elicitation(self, name: str, target: str, *, summary: str, options: str = "") -> None:

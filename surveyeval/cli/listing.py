@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ls", "run_state"]
 
-_KINDS = ("tasks", "models", "elicitations", "metrics", "studies", "plugins", "runs")
+_KINDS = ("tasks", "sources", "models", "elicitations", "metrics", "studies", "plugins", "runs")
 
 
 @click.command()
@@ -23,7 +23,7 @@ _KINDS = ("tasks", "models", "elicitations", "metrics", "studies", "plugins", "r
 @click.option("--output", "-o", default="runs", help="Folder of run directories.  [default: runs]")
 @click.pass_obj
 def ls(obj: dict[str, bool], kind: str, output: str) -> None:
-    """List tasks, models, elicitations, metrics, studies, plugins or runs."""
+    """List tasks, sources, models, elicitations, metrics, studies, plugins or runs."""
     if kind == "runs":
         _runs(output)
     elif kind == "plugins":
@@ -31,6 +31,7 @@ def ls(obj: dict[str, bool], kind: str, output: str) -> None:
     else:
         {
             "tasks": _tasks,
+            "sources": _sources,
             "models": _models,
             "elicitations": _elicitations,
             "metrics": _metrics,
@@ -50,6 +51,18 @@ def _tasks() -> None:
         rows.append((task.name, [task.title, "; ".join(part for part in (facts, owner, synthetic) if part)]))
     print_entries(rows)
     _failures(installed(load=False))
+
+
+def _sources() -> None:
+    from surveyeval.plugins import BUILTIN, registry
+
+    print_entries(
+        (f"{entry.name}:", [entry.summary, "" if entry.owner == BUILTIN else f"from {entry.owner}"])
+        for entry in registry().all("source")
+    )
+    say()
+    say("Where human rows come from: a task file says `use: SOURCE:REFERENCE`; docs/data.md tells more.")
+    _failures(registry().plugins)
 
 
 def _studies() -> None:

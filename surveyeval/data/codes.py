@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 __all__ = ["code", "codes"]
 
 _WHOLE = re.compile(r"-?\d+\.0+")
+#: Columns of these kinds are read number by number: pandas gives their numbers in double precision, in which 0.1 is
+#: 0.10000000149011612.
+_SHORT = ("float16", "float32")
 
 
 def code(value: Any) -> str | None:
@@ -27,19 +30,27 @@ def code(value: Any) -> str | None:
     >>> [code(value) for value in (1.0, "1.0", "01", "NA", True, " ", None, 0.5)]
     ['1', '1', '01', 'NA', 'True', None, None, '0.5']
     """
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    if value is None or value is pd.NA or value is pd.NaT:
         return None
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        if np.isnan(value):
+            return None
+        if float(value).is_integer():
+            return str(int(value))
     text = str(value).strip()
     if not text:
         return None
-    return text.split(".")[0] if _WHOLE.fullmatch(text) else text
+    if not _WHOLE.fullmatch(text):
+        return text
+    whole = text.split(".")[0]
+    return "0" if whole == "-0" else whole
 
 
 def codes(column: pd.Series) -> NDArray[np.object_]:
     """A column as codes: object array of str, None where blank."""
     result = np.empty(len(column), dtype=object)
-    for row, (value, blank) in enumerate(zip(column, column.isna(), strict=True)):
+    kind = str(column.dtype).lower()
+    values = column.to_numpy(dtype=kind, na_value=np.nan) if kind in _SHORT else column
+    for row, (value, blank) in enumerate(zip(values, column.isna(), strict=True)):
         result[row] = None if blank else code(value)
     return result

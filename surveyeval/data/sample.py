@@ -58,7 +58,7 @@ class Sample:
     weight : (n,) float array
         Survey weights; ones for an unweighted source.
     stratum, psu : (n,) object array of str, optional
-        Sampling design.
+        Sampling design. A PSU belongs to a stratum: the same code in two strata names two PSUs.
     simulated : bool
     paired : bool
         Whether row i was simulated for the person of that identifier.
@@ -118,6 +118,19 @@ class Sample:
     def answered(self, item: str) -> BoolArray:
         """(n,) mask of respondents with an answer to the item."""
         return np.asarray(self.answers[item] >= 0)
+
+    def units(self) -> IntArray:
+        """(n,) number of each respondent's primary sampling unit, from 0; without PSUs everyone is a unit."""
+        if self.psu is None:
+            return np.arange(self.n, dtype=np.int64)
+        numbers = np.unique(self.psu.astype(str), return_inverse=True)[1].astype(np.int64)
+        if self.stratum is None:
+            return numbers
+        stratum = np.unique(self.stratum.astype(str), return_inverse=True)[1].astype(np.int64)
+        # One number for each pair: codes are compared one by one, so no joining of texts can confuse them.
+        pairs = stratum * (int(numbers.max(initial=0)) + 1) + numbers
+        found: IntArray = np.unique(pairs, return_inverse=True)[1].astype(np.int64)
+        return found
 
     def take(self, index: NDArray[Any]) -> Sample:
         """Rows by integer index or boolean mask, in that order; repeated rows are allowed."""

@@ -27,13 +27,16 @@ def test_text_stays_what_was_written(text: str) -> None:
         (np.float32(0.5), "0.5"),
         (7, "7"),
         (0.1, "0.1"),
+        (np.float32(0.1), "0.1"),
+        ("-0.0", "0"),
+        (10**18, "1000000000000000000"),
     ],
 )
 def test_whole_numbers_lose_their_decimals(value: object, expected: str) -> None:
     assert code(value) == expected
 
 
-@pytest.mark.parametrize("blank", ["", "  ", "\t", None, float("nan")])
+@pytest.mark.parametrize("blank", ["", "  ", "\t", None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])
 def test_blank_is_none(blank: object) -> None:
     assert code(blank) is None
 
@@ -60,3 +63,8 @@ def test_equal_values_of_different_kind_stay_apart() -> None:
 def test_nullable_columns() -> None:
     assert codes(pd.Series([1, None, 3], dtype="Int64")).tolist() == ["1", None, "3"]
     assert codes(pd.Series([1.0, np.nan])).tolist() == ["1", None]
+
+
+@pytest.mark.parametrize("kind", ["float32", "Float32", "float64"])
+def test_short_floats_are_not_widened(kind: str) -> None:
+    assert codes(pd.Series([0.1, 2.0, None], dtype=kind)).tolist() == ["0.1", "2", None]
