@@ -31,6 +31,7 @@ from surveyeval.model.build import NamedModel
 from surveyeval.model.calibrate import Calibration
 from surveyeval.model.protocol import Fingerprint, LanguageModel, Respondent, Trained
 from surveyeval.progress import Progress
+from surveyeval.task.expand import whole_text
 from surveyeval.task.task import Task
 
 __all__ = ["own_options", "simulate", "simulated_samples"]
@@ -111,7 +112,7 @@ def simulate(
             elicitation=asked_in(model, options),
             leaves=leaving(experiment, model),
         )
-        write_atomically(folder / "task.yaml", task.text)
+        write_atomically(folder / "task.yaml", whole_text(task))
         write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
         run = Run(folder)

@@ -170,6 +170,7 @@ def summaries(extra: Mapping[str, Path] | None = None) -> list[TaskSummary]:
 def _summary(name: str, path: Path) -> TaskSummary:
     top: dict[str, str] = {}
     provenance, items, tags = "", 0, []
+    stated: set[tuple[Any, Any]] = set()
     try:
         for keys, value in _scalars(path):
             if len(keys) == 1:
@@ -180,10 +181,14 @@ def _summary(name: str, path: Path) -> TaskSummary:
                 tags.append(value)
             elif len(keys) == 3 and keys[0] == "items" and keys[2] == "name":
                 items += 1
+            elif len(keys) > 3 and keys[0] == "items" and keys[2] == "items":  # of a battery
+                stated.add((keys[1], keys[3]))
     except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         return TaskSummary(name, "(cannot be read; see `surveyeval validate`)", "", "", 0, (), path, reason)
-    return TaskSummary(name, top.get("title", ""), provenance, top.get("version", ""), items, tuple(tags), path)
+    return TaskSummary(
+        name, top.get("title", ""), provenance, top.get("version", ""), items + len(stated), tuple(tags), path
+    )
 
 
 def _scalars(path: Path) -> Iterator[tuple[tuple[Any, ...], str]]:

@@ -13,8 +13,10 @@ from surveyeval.errors import ConfigError, Problem
 from surveyeval.task.check_language import check_interviews, check_language
 from surveyeval.task.check_references import check_references
 from surveyeval.task.document import Document, load_document, parse_document
+from surveyeval.task.expand import expand
 from surveyeval.task.fields import typed
 from surveyeval.task.findings import Findings
+from surveyeval.task.placeholders import check_placeholders
 from surveyeval.task.schema import TaskSpec
 from surveyeval.task.task import Task
 
@@ -24,17 +26,18 @@ __all__ = ["check_document", "check_file", "notes"]
 def check_file(path: Path) -> list[Problem]:
     """Problems of a task file; empty when it is right."""
     try:
-        return check_document(load_document(path))[1]
+        return check_document(expand(load_document(path), path.parent))[1]
     except ConfigError as error:
         return list(error.problems)
 
 
 def check_document(document: Document) -> tuple[TaskSpec | None, list[Problem]]:
-    """The typed task (None when a field failed) and every problem, in the order of the file."""
+    """The typed task (None when a field failed) and every problem, in the order of the file. The document is expanded."""
     findings = Findings(document, document.value)
     spec = typed(findings, TaskSpec)
     check_references(findings)
     check_language(findings)
+    check_placeholders(findings)
     if spec is not None and not findings.problems:
         check_interviews(findings, spec)
     problems = dict.fromkeys(findings.problems)
@@ -43,11 +46,8 @@ def check_document(document: Document) -> tuple[TaskSpec | None, list[Problem]]:
 
 def notes(task: Task) -> list[Problem]:
     """What the task file says that this version does not use, with its place."""
-    document = parse_document(task.text, task.file)
+    document = expand(parse_document(task.text, task.file), task.folder)
     found = []
-    if task.spec.equivalence is not None:
-        message = "margins are recorded; tests of equivalence are not supported in this version"
-        found.append(document.problem(("equivalence",), message, key=True))
     for number, regression in enumerate(task.spec.regressions):
         if regression.family in ("ordered", "multinomial"):
             message = f"family {regression.family!r} is not supported in this version; {regression.name!r} is left out"
@@ -55,8 +55,11 @@ def notes(task: Task) -> list[Problem]:
         if regression.family == "ols" and regression.errors == "model":
             message = "model-based errors of ols are not supported in this version; HC2 errors are used"
             found.append(document.problem(("regressions", number, "errors"), message))
+        if regression.errors == "HC2" and (task.spec.source.psu or task.spec.source.strata):
+            message = "HC2 errors do not fit the sampling design; errors that do are used"
+            found.append(document.problem(("regressions", number, "errors"), message))
     for number, item in enumerate(task.spec.items):
-        for field in ("points", "bins", "retest"):
+        for field in ("bins", "retest"):
             if getattr(item, field) is not None:
                 message = f"{field} is not supported in this version and has no effect"
                 found.append(document.problem(("items", number, field), message, key=True))

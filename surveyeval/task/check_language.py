@@ -36,6 +36,8 @@ def check_language(findings: Findings) -> None:
     """Add everything wrong in derived columns, rules, cells, subgroups, regressions, truth and templates."""
     checker = _Checker(findings)
     checker.derived()
+    checker.keep()
+    checker.routing()
     checker.groups()
     checker.coherence()
     checker.regressions()
@@ -53,6 +55,7 @@ class _Checker:
         self.types: dict[str, ColumnType] = {}
         self.untyped: set[str] = set()
         self.formulas: dict[str, tuple[formulas.Formula, str]] = {}
+        self.needs: dict[str, frozenset[str]] = {}
         self._declared()
 
     # ---- types of declared columns --------------------------------------------------------------------------------
@@ -99,6 +102,7 @@ class _Checker:
             for name in ready:
                 rule = self._parse(("derived", name), pending.pop(name))
                 self._declare(name, None if rule is None else rule.type)
+                self.needs[name] = rule.names if rule is not None else frozenset()
 
     def _cycles(self, pending: Mapping[str, str]) -> None:
         needs = {name: _words(text) & set(pending) for name, text in pending.items()}
@@ -133,6 +137,60 @@ class _Checker:
             hint = did_you_mean(word, known) or f"columns: {', '.join(sorted(known))}"
             self.findings.add(route, f"there is no column {word!r}", hint)
         return True
+
+    # ---- selection -----------------------------------------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Whose rows are used is true or false, and known before anybody answers."""
+        route: Route = ("source", "keep")
+        rule = self._parse(route, mapping(self.value, "source").get("keep"))
+        if rule is None:
+            return
+        if rule.type.kind != "boolean":
+            self.findings.add(route, "the rule is not true or false", "compare something, as in `age >= 34`")
+        elif not rule.names:
+            self.findings.add(route, "the rule names no column", "compare something, as in `age >= 34`")
+        elif not rule.type.given:
+            self.findings.add(
+                route,
+                "the rule depends on an answer, and would select on what is measured",
+                "name profile fields and arms only",
+            )
+
+    # ---- routing -----------------------------------------------------------------------------------------------------
+
+    def routing(self) -> None:
+        """Filters are true or false, and depend on what is known when the item's turn comes."""
+        blocks = [set(map(str, block)) for _, block in entries(mapping(self.value, "interview"), "shuffled")
+                  if isinstance(block, list)]  # fmt: skip
+        names = [item.get("name") if isinstance(item, dict) else None for _, item in entries(self.value, "items")]
+        for number, item in entries(self.value, "items"):
+            route: Route = ("items", number, "ask_if")
+            rule = self._parse(route, item.get("ask_if")) if isinstance(item, dict) else None
+            if rule is None:
+                continue
+            if rule.type.kind != "boolean":
+                self.findings.add(route, "the filter is not true or false", 'compare something, as in `owner == "1"`')
+            beside = next((block for block in blocks if str(item.get("name")) in block), set())
+            used = self._items_behind(rule.names)
+            for name in names[number:]:
+                if isinstance(name, str) and name in used:
+                    self.findings.add(route, f"item {name!r} is not answered before this one", "name earlier items")
+            for name in sorted(used & beside & {one for one in names[:number] if isinstance(one, str)}):
+                self.findings.add(
+                    route,
+                    f"item {name!r} may come later, since both are in a block of interview.shuffled",
+                    "take one of them out of the block",
+                )
+
+    def _items_behind(self, names: frozenset[str]) -> set[str]:
+        seen: set[str] = set()
+        pending = set(names)
+        while pending:
+            name = pending.pop()
+            seen.add(name)
+            pending |= set(self.needs.get(name, ())) - seen
+        return seen
 
     # ---- groups and rules --------------------------------------------------------------------------------------------
 
@@ -183,8 +241,15 @@ class _Checker:
 
     def _regression(self, route: Route, entry: dict[str, Any]) -> None:
         text, family, errors = entry.get("formula"), entry.get("family"), entry.get("errors")
-        if errors == "CR2":
-            self.findings.add((*route, "errors"), "CR2 is not supported in this version", "write HC2 or model")
+        if errors == "CR2" and family in ("logit", "ordered", "multinomial"):
+            self.findings.add((*route, "errors"), f"CR2 does not go with family {family}", "leave it out")
+        elif (
+            errors == "CR2"
+            and family == "ols"
+            and mapping(self.value, "source")
+            and self.value["source"].get("psu") is None
+        ):
+            self.findings.add((*route, "errors"), "CR2 needs clusters", "name source.psu, or write HC2")
         if errors == "HC2" and family in ("logit", "ordered", "multinomial"):
             self.findings.add(
                 (*route, "errors"), f"HC2 does not go with family {family}", "write model, or leave it out"
@@ -300,7 +365,10 @@ class _Checker:
         for code, level in levels.items():
             self._template(("arms", "levels", code, "vignette"), mapping({"l": level}, "l").get("vignette"), everything)
         for number, item in entries(value, "items"):
-            self._template(("items", number, "question"), mapping({"i": item}, "i").get("question"), everything)
+            stated = {"statement"} if mapping({"i": item}, "i").get("statement") is not None else set()
+            self._template(
+                ("items", number, "question"), mapping({"i": item}, "i").get("question"), everything | stated
+            )
             self._template(("items", number, "text"), mapping({"i": item}, "i").get("text"), {"value"})
 
     def _template(self, route: Route, text: Any, known: set[str]) -> None:
@@ -329,6 +397,12 @@ def _profile_type(field: Any) -> ColumnType | None:
 
 def _item_type(item: dict[str, Any], *, given: bool) -> ColumnType | None:
     options, kind = item.get("options"), item.get("kind")
+    if kind == "numeric":
+        points = _numbers(item.get("points") or ())
+        if not points or len(points) < 2:
+            return None
+        offered: Levels = tuple((f"{point:g}", f"{point:g}") for point in points)
+        return ColumnType("number", offered, "profile" if given else "item", given, points)
     if not isinstance(options, dict) or kind not in ("nominal", "ordinal", "binary"):
         return None
     if len(options) < 2 or (kind == "binary" and len(options) > 2):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import math
 import re
 from collections.abc import Iterable
 from typing import Any
 
+from surveyeval.data.address import parse_address
+from surveyeval.errors import DataError
 from surveyeval.task.document import Route
 from surveyeval.task.findings import Findings, entries, mapping, shown
+from surveyeval.task.schema import SourceSpec
 
 __all__ = ["check_references"]
 
@@ -61,9 +65,8 @@ def check_references(findings: Findings) -> None:
     _lists(findings, factors)
     for section in ("coherence", "regressions"):
         _distinct_names(findings, section)
-    order = mapping(value, "interview").get("order")
-    if order == "random":
-        findings.add(("interview", "order"), "random order is not supported in this version", "write fixed or reversed")
+    _shuffled(findings)
+    _associations(findings)
     margins = mapping(value, "equivalence")
     for name, margin in margins.items():
         _finite(findings, ("equivalence", name), margin)
@@ -99,17 +102,38 @@ def _source(findings: Findings) -> None:
             f"{shown(use)} names no source",
             "write statsmodels:NAME or file:PATH, the path from this file",
         )
+    elif isinstance(use, str) and use.startswith("recipe:"):
+        _recipe(findings, use.removeprefix("recipe:"))
     if isinstance(encoding, str):
         try:
             codecs.lookup(encoding)
         except (LookupError, ValueError):
             findings.add(("source", "encoding"), f"there is no encoding {shown(encoding)}", "write utf-8 or latin-1")
-    for field in ("strata", "psu"):
-        if source.get(field) is not None:
-            findings.add(("source", field), f"{field} is not supported in this version", "leave it out", key=True)
+    columns = [(field, source.get(field)) for field in ("id", "weight", "strata", "psu")]
+    named = [(field, column) for field, column in columns if isinstance(column, str)]
+    for number, (field, column) in enumerate(named):
+        twin = next((other for other, earlier in named[:number] if earlier == column), None)
+        if twin == "id" and field == "psu":
+            findings.add(
+                ("source", field), "every respondent would be a PSU of one", "leave psu out: that is what it means"
+            )
+        elif twin is not None:
+            findings.add(("source", field), f"column {shown(column)} is already the {twin}", "name another column")
+    intact = set(source) <= set(SourceSpec.model_fields)  # a misspelt strata is named already
+    if intact and source.get("lonely_psu") in ("collapse", "certainty") and source.get("strata") is None:
+        findings.add(("source", "lonely_psu"), "there are no strata", "name source.strata, or leave it out", key=True)
     comparable = findings.value.get("comparable")
     if source.get("provenance") == "synthetic" and isinstance(comparable, str) and comparable.lower() in _TRUE:
         findings.add(("comparable",), "synthetic rows are never comparable", "write `comparable: false`")
+
+
+def _recipe(findings: Findings, reference: str) -> None:
+    try:
+        parse_address(reference)
+    except DataError as error:
+        findings.add(("source", "use"), error.problems[0].message, error.problems[0].hint)
+    if not mapping(findings.value, "source").get("sha256"):
+        findings.add(("source",), "a recipe needs the sha256 of its file", "add `sha256:`", key=True)
 
 
 def _missing_and_recode(findings: Findings, route: Route, owner: Any, codes: Iterable[str], what: str) -> None:
@@ -149,12 +173,23 @@ def _number(text: Any) -> bool:
 
 def _item(findings: Findings, route: Route, item: dict[str, Any]) -> None:
     kind, options = item.get("kind"), mapping(item, "options")
-    if kind in ("numeric", "multiple"):
+    _points(findings, route, item)
+    expected, role = item.get("expected"), item.get("role")
+    points = item.get("points")
+    codes = [f"{float(p):g}" for p in points if _number(p)] if isinstance(points, list) else list(options)
+    if role == "attention" and expected is None:
+        findings.add((*route, "role"), "an attention check says which answer passes", "add `expected: CODE`")
+    if expected is not None and role in ("belief", "attitude", "action"):
+        findings.add((*route, "expected"), f"an item of role {role} has no right answer", "leave it out", key=True)
+    elif isinstance(expected, str) and codes and expected not in codes:
+        findings.unknown((*route, "expected"), expected, codes, "a code of the item")
+    if item.get("ask_if") is not None and mapping(findings.value, "interview").get("mode") == "independent":
         findings.add(
-            (*route, "kind"), f"kind {kind!r} is not supported in this version", "nominal, ordinal and binary are"
+            (*route, "ask_if"),
+            "items that do not see each other's answers cannot depend on them",
+            "write interview.mode: sequential",
+            key=True,
         )
-    if item.get("ask_if") is not None:
-        findings.add((*route, "ask_if"), "ask_if is not supported in this version", "leave it out", key=True)
     well_formed = isinstance(item.get("options", {}), dict)
     if kind in ("nominal", "ordinal") and len(options) < 2 and well_formed:
         place = (*route, "options") if "options" in item else route
@@ -167,10 +202,11 @@ def _item(findings: Findings, route: Route, item: dict[str, Any]) -> None:
             place, f"binary items have two options, here are {len(options)}", "or write kind: nominal", key=True
         )
     lettered = mapping(findings.value, "interview").get("options", "letters") == "letters"
-    if len(options) > LETTERS and lettered:
+    listed: list[Any] | dict[str, Any] = points if isinstance(points, list) else options
+    if len(listed) > LETTERS and lettered:
         findings.add(
-            (*route, "options"),
-            f"{len(options)} options are more than {LETTERS} letters",
+            (*route, "points" if listed is not options else "options"),
+            f"{len(listed)} options are more than {LETTERS} letters",
             "set interview.options: numbers",
             key=True,
         )
@@ -200,13 +236,42 @@ def _item(findings: Findings, route: Route, item: dict[str, Any]) -> None:
                     "values of ordered options differ",
                 )
             values.setdefault(number, code)
-    _missing_and_recode(findings, route, item, options, "an option")
+    _missing_and_recode(findings, route, item, () if kind == "numeric" else options, "an option")
+
+
+def _points(findings: Findings, route: Route, item: dict[str, Any]) -> None:
+    """Numeric items have points in ascending order and no options; other items have none."""
+    points, kind = item.get("points"), item.get("kind")
+    if kind != "numeric":
+        for field in ("points", "unit"):
+            if item.get(field) is not None and kind in ("nominal", "ordinal", "binary"):
+                findings.add((*route, field), f"{field} is for kind numeric", "leave it out", key=True)
+        return
+    if item.get("options"):
+        findings.add(
+            (*route, "options"), "a numeric item has points, no options", "write `points: [0, 10, 20]`", key=True
+        )
+    if not isinstance(points, list) or len(points) < 2:
+        place = (*route, "points") if "points" in item else route
+        findings.add(place, "a numeric item has two points or more", "write `points: [0, 10, 20]`", key=True)
+        return
+    numbers = [float(point) for point in points if _number(point)]
+    for number, point in enumerate(points):
+        _finite(findings, (*route, "points", number), point)
+    if len(numbers) == len(points) and any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
+        findings.add((*route, "points"), "the points do not ascend", "write them from low to high", key=True)
+    elif len({f"{number:g}" for number in numbers}) < len(numbers):
+        findings.add((*route, "points"), "two points look alike", "six digits are kept", key=True)
 
 
 def _arms(findings: Findings) -> dict[str, Route]:
     """Checks arms; gives factor names with their first place."""
     arms = findings.value.get("arms")
     levels = mapping(arms, "levels")
+    if isinstance(arms, dict) and arms.get("column") is None and arms.get("columns") is None:
+        findings.add(("arms",), "'column' is missing", "add `column:`, or give `factors:` that are crossed", key=True)
+    if isinstance(arms, dict) and arms.get("column") is not None and arms.get("columns") is not None:
+        findings.add(("arms", "column"), "crossed factors have columns of their own", "leave it out", key=True)
     if isinstance(arms, dict) and isinstance(arms.get("levels"), dict) and len(levels) < 2:
         findings.add(
             ("arms", "levels"), "an experiment has two arms or more", "leave `arms` out for a survey", key=True
@@ -280,6 +345,64 @@ def _known(findings: Findings, route: Route, parent: Any, known: Iterable[str], 
         elif entry not in known:
             findings.unknown((*route, number), entry, known, what)
         seen.add(entry)
+
+
+def _shuffled(findings: Findings) -> None:
+    """Blocks of ``interview.shuffled`` are two neighbouring items or more, and each item is in one."""
+    given = [item.get("name") if isinstance(item, dict) else None for _, item in entries(findings.value, "items")]
+    names = [name if isinstance(name, str) else "an item without a name" for name in given]
+    seen: set[str] = set()
+    for number, block in entries(mapping(findings.value, "interview"), "shuffled"):
+        route: Route = ("interview", "shuffled", number)
+        if not isinstance(block, list):
+            continue  # reported with the types
+        places = []
+        for position, name in enumerate(block):
+            if not isinstance(name, str):
+                continue
+            if name not in names:
+                findings.unknown((*route, position), name, names, "an item")
+            elif name in seen:
+                findings.add((*route, position), f"item {name!r} stands in two places", "leave one out")
+            else:
+                places.append(names.index(name))
+            seen.add(name)
+        if len(block) < 2:
+            findings.add(route, "one item alone cannot be shuffled", "name two or more, or leave the block out")
+        elif len(places) == len(block) and max(places) - min(places) >= len(places):
+            between = [names[place] for place in range(min(places), max(places)) if place not in places]
+            findings.add(
+                route,
+                f"{', '.join(between)} stands between these items",
+                "items of a block follow each other",
+            )
+
+
+def _associations(findings: Findings) -> None:
+    """Associations are between two items, each pair once."""
+    items = item_names(findings.value)
+    seen: set[tuple[str, str]] = set()
+    for number, entry in entries(findings.value, "associations"):
+        if not isinstance(entry, dict):
+            continue
+        route: Route = ("associations", number)
+        predictor = entry.get("predictor")
+        if isinstance(predictor, str) and predictor not in items:
+            findings.unknown((*route, "predictor"), predictor, items, "an item")
+        for position, outcome in entries(entry, "outcomes"):
+            place = (*route, "outcomes", position)
+            if not isinstance(outcome, str):
+                continue
+            if outcome not in items:
+                findings.unknown(place, outcome, items, "an item")
+            elif not isinstance(predictor, str) or predictor not in items:
+                continue
+            elif outcome == predictor:
+                findings.add(place, f"{outcome!r} would go with itself", "name another item")
+            elif (predictor, outcome) in seen or (outcome, predictor) in seen:
+                findings.add(place, f"{predictor!r} and {outcome!r} stand together twice", "leave one out")
+            else:
+                seen.add((predictor, outcome))
 
 
 def _distinct_names(findings: Findings, section: str) -> None:

@@ -46,6 +46,8 @@ class Document:
         Mappings, lists, text and None.
     keys, values : mapping of path to (line, column)
         Where a key and where its value stands, counted from 1. A path holds mapping keys and list indices.
+    written : mapping of path to (file, path)
+        Where values of an expanded document were written (`surveyeval.task.expand`); empty for a file as it is.
     """
 
     file: str
@@ -53,6 +55,7 @@ class Document:
     value: dict[str, Any]
     keys: dict[Route, Place] = field(default_factory=dict)
     values: dict[Route, Place] = field(default_factory=dict)
+    written: dict[Route, tuple[str, Route]] = field(default_factory=dict)
 
     def position(self, path: Sequence[str | int], *, key: bool = False) -> Place:
         """Line and column of the value at `path` (of its key with ``key=True``), or of its nearest parent that exists."""
@@ -71,7 +74,17 @@ class Document:
     ) -> Problem:
         """A problem at `path`; `offset` counts characters into a one-line plain value."""
         line, column = self.position(path, key=key)
-        return Problem(message, self.file, line, column + offset, dotted(path) or None, hint)
+        file, route = self.origin(path)
+        return Problem(message, file, line, column + offset, dotted(route) or None, hint)
+
+    def origin(self, path: Sequence[str | int]) -> tuple[str, Route]:
+        """The file that a value stands in, and its path there."""
+        path = tuple(path)
+        for length in range(len(path), -1, -1) if self.written else ():
+            if path[:length] in self.written:
+                file, route = self.written[path[:length]]
+                return file, route + path[length:]
+        return self.file, path
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -258,10 +271,6 @@ class _Builder:
                 line, _ = self.keys[inner]
                 self._problem(key_node, inner, f"key {key!r} stands twice", f"it was first given in line {line}")
                 continue
-            if not path and key == "include":
-                self._problem(
-                    key_node, inner, "`include` is not supported in this version", "write the included keys here"
-                )
             self.keys[inner] = _place(key_node)
             result[key] = self.build(value_node, inner)
         return result

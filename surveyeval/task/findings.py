@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from surveyeval.errors import Problem, did_you_mean
-from surveyeval.task.document import Document, Route, dotted
+from surveyeval.task.document import Document, Route
 
 __all__ = ["Findings", "entries", "mapping", "shown"]
 
@@ -28,8 +28,7 @@ class Findings:
     def add(self, route: Sequence[str | int], message: str, hint: str | None = None, *, key: bool = False) -> None:
         """Add a problem at a value, or at its key."""
         written = self.written(tuple(route))
-        line, column = self.document.position(written, key=key)
-        self.problems.append(Problem(message, self.document.file, line, column, dotted(written) or None, hint))
+        self.problems.append(self.document.problem(written, message, hint, key=key))
 
     def unknown(self, route: Sequence[str | int], name: str, known: Iterable[str], what: str) -> None:
         """Add a reference that leads nowhere."""

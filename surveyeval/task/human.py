@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from surveyeval.data.design import design_of
 from surveyeval.data.readers import Table, read_table
 from surveyeval.data.sample import NO_ARM, Sample, State
 from surveyeval.data.sources import open_source
 from surveyeval.errors import ConfigError, DataError, Problem, SurveyevalError, did_you_mean
 from surveyeval.task.document import Document, Route, dotted, parse_document
-from surveyeval.task.schema import ItemSpec, ProfileField
+from surveyeval.task.expand import expand
+from surveyeval.task.routing import asked
+from surveyeval.task.schema import Arms, ItemSpec, ProfileField
 from surveyeval.task.task import Item, Task
 
 __all__ = ["HumanData", "load_human"]
@@ -32,6 +35,7 @@ class HumanData:
     licence: str
     citation: str
     table: Table
+    notes: tuple[Problem, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -74,9 +78,12 @@ def load_human(task: Task, *, data: str | None = None, provenance: str | None = 
         licence, citation = source.licence, source.citation
     reader = _Reader(task, table)
     sample = reader.sample()
+    if not reader.problems:
+        reader._lonely(sample)
     if reader.problems:
         raise DataError(problems=reader.problems)
-    return HumanData(sample, table.sha256, provenance or source.provenance, licence, citation, table)
+    provenance = provenance or source.provenance
+    return HumanData(sample, table.sha256, provenance, licence, citation, table, tuple(reader.notes))
 
 
 def _opened(task: Task) -> Table:
@@ -99,12 +106,12 @@ def _said_in_task(task: Task, problem: Problem) -> Problem:
 def _in_task(task: Task, route: Route, message: str, hint: str | None) -> Problem:
     if not task.text:  # made by a plugin, not read from a file
         return Problem(message, task.file, field=dotted(route), hint=hint)
-    return _document(task.text, task.file).problem(route, message, hint)
+    return _document(task.text, task.file, task.folder).problem(route, message, hint)
 
 
 @lru_cache(maxsize=1)
-def _document(text: str, file: str) -> Document:
-    return parse_document(text, file)
+def _document(text: str, file: str, folder: Path) -> Document:
+    return expand(parse_document(text, file), folder)
 
 
 def _rows(count: int) -> str:
@@ -117,6 +124,7 @@ class _Reader:
     def __init__(self, task: Task, table: Table) -> None:
         self.task, self.table, self.frame = task, table, table.frame
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
 
     def sample(self) -> Sample:
         spec = self.task.spec
@@ -132,17 +140,68 @@ class _Reader:
             if item.name not in asked:
                 index, _ = self._item(item)
                 profile[item.name] = np.array([*item.codes, None], dtype=object)[index]
-        return Sample(
-            respondent=self._identifiers(),
-            arm=self._arms(),
-            answers=answers,
-            states=states,
-            profile=profile,
-            weight=self._weights(),
+        sample = self._routed(
+            Sample(
+                respondent=self._identifiers(),
+                arm=self._arms(),
+                answers=answers,
+                states=states,
+                profile=profile,
+                weight=self._weights(),
+                stratum=self._design("strata", spec.source.strata),
+                psu=self._design("psu", spec.source.psu),
+            )
         )
+        return self._kept(sample)
+
+    def _kept(self, sample: Sample) -> Sample:
+        """The rows that the task is about. Who the rule says nothing of, since a value is missing, is left out."""
+        text = self.task.spec.source.keep
+        if text is None or self.problems:
+            return sample
+        rule = self.task.rule(sample, text)
+        kept = np.asarray(rule.valid & rule.values.astype(bool))
+        route = ("source", "keep")
+        if not kept.any():
+            self.problems.append(
+                _in_task(self.task, route, f"nobody in {self.table.name} is kept ({_rows(sample.n)})", None)
+            )
+            return sample
+        for arm in self.task.arms:
+            if not (sample.arm[kept] == arm.key).any():
+                self.problems.append(_in_task(self.task, route, f"nobody in arm {arm.key!r} is kept", None))
+        unknown = int((~rule.valid).sum())
+        said = f", {unknown} of them since a value that it needs is missing" if unknown else ""
+        left_out = f"{int((~kept).sum())} of {_rows(sample.n)} are left out{said}"
+        self.notes.append(_in_task(self.task, route, left_out, None))
+        return sample.take(kept)
+
+    def _routed(self, sample: Sample) -> Sample:
+        """Items without an answer are `not_asked` where the filter says so; answers stay, even where it says otherwise."""
+        states = dict(sample.states)
+        for number, item in enumerate(self.task.all_items):
+            if item.spec.ask_if is None or item.name not in states or self.problems:
+                continue
+            put, state = asked(self.task, sample, item, sample.answers), states[item.name]
+            states[item.name] = np.where(~put & (state == State.MISSING), np.int8(State.NOT_ASKED), state)
+            for rows, said in (
+                (
+                    ~put & (state == State.ANSWERED),
+                    "answered what the filter does not put to them; their answers count",
+                ),
+                (put & (state == State.NOT_ASKED), "were not asked although the filter puts it to them"),
+            ):
+                if rows.any():
+                    first = self.table.line(int(np.flatnonzero(rows)[0]))
+                    where = f" (the first in line {first} of {self.table.name})" if first is not None else ""
+                    text = f"{int(rows.sum())} of {sample.n} people {said}{where}"
+                    self.notes.append(_in_task(self.task, ("items", number, "ask_if"), text, None))
+        return replace(sample, states=states)
 
     def _problem(self, message: str, field: str, row: int | None = None, hint: str | None = None) -> None:
         line = None if row is None else self.table.line(row)
+        if row is not None and line is None:
+            message = f"{message}, row {row + 1}"
         self.problems.append(Problem(message, file=self.table.name, line=line, field=field, hint=hint))
 
     def _column(self, name: str, *route: str | int) -> NDArray[np.object_]:
@@ -175,6 +234,7 @@ class _Reader:
         if name is None:
             return np.ones(len(self.frame))
         column = self._column(name, "source", "weight")
+        self._user_missing(column, name, "source.weight", "weight these people, or take their rows out")
         weights = pd.to_numeric(pd.Series(column), errors="coerce").to_numpy(dtype=float)
         bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
         if name in self.frame.columns and len(bad):
@@ -187,17 +247,67 @@ class _Reader:
             self._problem(f"column {name!r}: all weights are 0", "source.weight")
         return np.where(np.isfinite(weights), weights, 0.0)
 
+    def _design(self, field: str, name: str | None) -> NDArray[np.object_] | None:
+        """Codes of strata or PSUs: everybody has one, and there are several of them."""
+        if name is None:
+            return None
+        column = self._column(name, "source", field)
+        if name in self.frame.columns and len(column):
+            blank = np.flatnonzero(pd.isna(column))
+            if len(blank):
+                self._problem(
+                    f"column {name!r} is blank ({_rows(len(blank))}), so they cannot be placed in the design",
+                    f"source.{field}",
+                    int(blank[0]),
+                    "complete the column, or take these rows out",
+                )
+            elif pd.Series(column).nunique() == 1:
+                self._problem(
+                    f"column {name!r} has one value, {column[0]!r}",
+                    f"source.{field}",
+                    hint="leave it out" if field == "strata" else "two PSUs are needed; or leave it out",
+                )
+        return np.array([str(value) for value in column], dtype=object)
+
+    def _lonely(self, sample: Sample) -> None:
+        """A stratum with one PSU is refused before anything runs, unless the task says what to do about it."""
+        try:
+            design_of(sample, self.task.spec.source.lonely_psu)
+        except DataError as error:
+            for problem in error.problems:
+                route = tuple((problem.field or "source").split("."))
+                self.problems.append(_in_task(self.task, route, f"{self.table.name}: {problem.message}", problem.hint))
+
     def _arms(self) -> NDArray[np.object_]:
         arms = self.task.spec.arms
         if arms is None:
             return np.full(len(self.frame), NO_ARM, dtype=object)
-        column = self._column(arms.column, "arms", "column")
-        if arms.column in self.frame.columns:
-            self._unknown(column, set(arms.levels), arms.column, "arms.levels", blank_allowed=False)
+        if arms.columns:
+            return self._crossed(arms)
+        name = arms.column or "arm"
+        column = self._column(name, "arms", "column")
+        if name in self.frame.columns:
+            self._unknown(column, set(arms.levels), name, "arms.levels", blank_allowed=False)
             for key in arms.levels:
                 if not (column == key).any():
                     self._problem(f"nobody is in arm {key!r}", "arms.levels")
         return np.array([str(value) for value in column], dtype=object)
+
+    def _crossed(self, arms: Arms) -> NDArray[np.object_]:
+        """Arms from the factors' columns, their codes joined."""
+        parts, whole = [], True
+        for factor, name in (arms.columns or {}).items():
+            column = self._column(name, "arms", "columns", factor)
+            known = {level.factors[factor] for level in arms.levels.values()}
+            whole &= name in self.frame.columns
+            if name in self.frame.columns:
+                self._unknown(column, known, name, f"arms.factors.{factor}.levels", blank_allowed=False)
+            parts.append(column)
+        joined = np.array(["+".join(map(str, codes)) for codes in zip(*parts, strict=True)], dtype=object)
+        for key in arms.levels if whole else ():
+            if not (joined == key).any():
+                self._problem(f"nobody is in arm {key!r}", "arms.factors")
+        return joined
 
     def _unknown(
         self, column: NDArray[np.object_], known: set[str], name: str, field: str, *, blank_allowed: bool = True
@@ -207,10 +317,22 @@ class _Reader:
             if value not in known:
                 row = int(np.flatnonzero(column == value)[0])
                 hint = did_you_mean(str(value), known) or "declare it as an option, a label or a missing code"
+                if about := self.table.says(name, str(value)):
+                    hint = f"{about}; {hint}"
                 self._problem(f"column {name!r}: code {value!r} is not declared ({_rows(count)})", field, row, hint)
         blank = np.flatnonzero(pd.isna(column))
         if len(blank) and not blank_allowed:
             self._problem(f"column {name!r} is blank ({_rows(len(blank))})", field, int(blank[0]))
+
+    def _user_missing(
+        self, column: NDArray[np.object_], name: str, field: str, remedy: str = "declare it under `missing:`"
+    ) -> None:
+        """A code that the file itself counts as missing is taken for a number or a word only where the task says so."""
+        for code in sorted(self.table.user_missing.get(name, ())):
+            rows = np.flatnonzero(column == code)
+            if len(rows):
+                message = f"column {name!r}: code {code!r} is not declared ({_rows(len(rows))})"
+                self._problem(message, field, int(rows[0]), f"{self.table.says(name, code)}; {remedy}")
 
     def _recoded(self, column: NDArray[np.object_], spec: ItemSpec | ProfileField) -> NDArray[np.object_]:
         if spec.recode is None:
@@ -222,7 +344,14 @@ class _Reader:
         number = [one.name for one in self.task.all_items].index(item.name)
         column = self._recoded(self._column(name, "items", number, "column"), item.spec)
         missing = item.spec.missing
-        if name in self.frame.columns:
+        if item.spec.member is not None or item.kind == "numeric":
+            given = np.array([None if value in missing else value for value in column], dtype=object)
+            self._user_missing(given, name, f"items.{item.name}.missing")
+        if item.spec.member is not None:
+            column = self._ticked(column, item)
+        if item.kind == "numeric":
+            column = self._nearest(column, item, name)
+        elif name in self.frame.columns:
             self._unknown(column, {*item.codes, *missing}, name, f"items.{item.name}.options")
         index: Mapping[str, int] = {code: number for number, code in enumerate(item.codes)}
         answers = np.array([index.get(value, -1) for value in column], dtype=np.int64)
@@ -233,12 +362,42 @@ class _Reader:
         ]
         return answers, np.array(states, dtype=np.int8)
 
+    def _nearest(self, column: NDArray[np.object_], item: Item, name: str) -> NDArray[np.object_]:
+        """The code of the nearest point for every number, the lower one of two that are as near."""
+        given = np.array([None if value in item.spec.missing else value for value in column], dtype=object)
+        numbers = pd.to_numeric(pd.Series(given, dtype=object), errors="coerce").to_numpy(dtype=float)
+        bad = np.flatnonzero(~np.isfinite(numbers) & ~pd.isna(given))
+        if len(bad):
+            self._problem(
+                f"column {name!r}: {len(bad)} values are no numbers, the first is {given[bad[0]]!r}",
+                f"items.{item.name}",
+                int(bad[0]),
+                "declare missing codes",
+            )
+        known = np.isfinite(numbers)
+        nearest = np.abs(np.where(known, numbers, 0.0)[:, None] - item.values[None, :]).argmin(axis=1)
+        codes = np.array(item.codes, dtype=object)
+        return np.where(known, codes[nearest], column)
+
+    def _ticked(self, column: NDArray[np.object_], item: Item) -> NDArray[np.object_]:
+        """Yes or no for one code of a column that lists codes; a missing code stands alone, a blank cell stays blank."""
+        (yes, no), separator, member = item.codes, item.spec.separator or ",", item.spec.member
+
+        def one(cell: object) -> object:
+            if not isinstance(cell, str) or cell in item.spec.missing:
+                return cell
+            return yes if member in [part.strip() for part in cell.split(separator)] else no
+
+        return np.array([one(cell) for cell in column], dtype=object)
+
     def _profile(self, name: str, spec: ProfileField) -> NDArray[np.object_]:
         column = self._recoded(self._column(spec.column, "profile", name, "column"), spec)
         column = np.array([None if value in spec.missing else value for value in column], dtype=object)
         if spec.labels is not None:
             self._unknown(column, set(spec.labels), spec.column, f"profile.{name}.labels")
-        elif (spec.kind or "numeric") == "numeric":
+            return column
+        self._user_missing(column, spec.column, f"profile.{name}.missing")
+        if (spec.kind or "numeric") == "numeric":
             numbers = pd.to_numeric(pd.Series(column, dtype=object), errors="coerce")
             bad = np.flatnonzero(~np.isfinite(numbers.to_numpy(dtype=float)) & ~pd.isna(column))
             if len(bad):

@@ -11,6 +11,7 @@ from surveyeval.errors import ConfigError, did_you_mean
 from surveyeval.task.catalogue import find_task
 from surveyeval.task.check import check_document
 from surveyeval.task.document import load_document
+from surveyeval.task.expand import expand
 from surveyeval.task.task import Task
 
 __all__ = ["load_task"]
@@ -41,7 +42,7 @@ def load_task(
     ('Bill Clinton', 'Bob Dole')
     """
     path = find_task(name_or_path, extra)
-    document = load_document(path)
+    document = expand(load_document(path), path.parent)
     spec, problems = check_document(document)
     if problems or spec is None:
         raise ConfigError(problems=problems)

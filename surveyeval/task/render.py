@@ -19,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from surveyeval.data.sample import Sample
 from surveyeval.errors import ConfigError, did_you_mean
 from surveyeval.task.interview import Interview, Question
+from surveyeval.task.orders import item_order, option_order
 from surveyeval.task.task import Item, Profile, Task
 
 __all__ = ["check_template", "composed_person", "interviews"]
@@ -105,11 +106,14 @@ def interviews(task: Task, people: Sample, hidden: frozenset[str] = frozenset())
             )
         if arm.vignette:
             parts.append(_render(arm.vignette, variables, f"arms.levels.{arm.key}.vignette", task))
-        questions = tuple(_question(task, item, tuple(sorted(variables.items()))) for item in task.items)
+        respondent, known = str(people.respondent[row]), tuple(sorted(variables.items()))
+        questions = tuple(
+            _question(task, item, known, option_order(task, item, respondent)) for item in item_order(task, respondent)
+        )
         # A system turn without words is none: chat templates treat the two differently.
         system = (_render(spec.system, variables, "interview.system", task) if spec.system else "") or None
         opening = "\n\n".join(part for part in parts if part)
-        result.append(Interview(str(people.respondent[row]), system, opening, questions, spec.mode))
+        result.append(Interview(respondent, system, opening, questions, spec.mode))
     return result
 
 
@@ -124,12 +128,8 @@ def _sentence(task: Task, field: Profile, words: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _question(task: Task, item: Item, variables: tuple[tuple[str, str], ...]) -> Question:
+def _question(task: Task, item: Item, variables: tuple[tuple[str, str], ...], order: tuple[int, ...]) -> Question:
     spec = task.spec.interview
-    order = list(range(item.k))
-    if spec.order == "reversed":
-        free = [index for index in order if not item.options[index].pinned]
-        order = [*reversed(free), *(index for index in order if item.options[index].pinned)]
     if spec.options == "letters":
         answers = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: item.k])
         lines = [f"{answer}) {item.labels[index]}" for answer, index in zip(answers, order, strict=True)]
@@ -143,11 +143,15 @@ def _question(task: Task, item: Item, variables: tuple[tuple[str, str], ...]) ->
         lines = [f"- {answer}" for answer in answers]
         instruction = "Answer with one of these options, word for word."
     values = {**dict(variables), "labels": ", ".join(answers)}
+    asks, statement = item.question, item.spec.statement
+    if statement is not None:
+        values["statement"] = statement
+        asks = asks if "statement" in asks else f"{asks}\n{{{{ statement }}}}"
     if spec.instruction is not None:
         instruction = _render(spec.instruction, values, "interview.instruction", task)
-    stem = "\n".join([_render(item.question, values, f"items.{item.name}.question", task), *lines])
+    stem = "\n".join([_render(asks, values, f"items.{item.name}.question", task), *lines])
     labels = tuple(item.labels[index] for index in order)
-    return Question(item.name, f"{stem}\n{instruction}", answers, tuple(order), stem, labels)
+    return Question(item.name, f"{stem}\n{instruction}", answers, order, stem, labels)
 
 
 def composed_person(task: Task) -> Sample:

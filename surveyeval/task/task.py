@@ -197,6 +197,11 @@ class Task:
         return tuple(name for name in self.spec.patterns if name in asked)
 
     @property
+    def measured(self) -> tuple[Item, ...]:
+        """Asked items that fidelity is measured on: attention checks are not."""
+        return tuple(item for item in self.items if item.role != "attention")
+
+    @property
     def actions(self) -> tuple[str, ...]:
         """Names of the asked items with role action."""
         return tuple(item.name for item in self.items if item.role == "action")
@@ -234,6 +239,12 @@ class Task:
 
         return coherence_if(self, sample, rule, actions)
 
+    def rule(self, sample: Sample, expression: str) -> Column:
+        """Values of an expression in the language of rules for every row of a sample."""
+        from surveyeval.task.resolve import rule
+
+        return rule(self, sample, expression)
+
     def rule_actions(self, rule: CoherenceRule) -> tuple[str, ...]:
         """Names of the action items that a rule refers to, directly or through derived columns."""
         from surveyeval.task.resolve import rule_actions
@@ -261,6 +272,9 @@ class Task:
 
 def _item(spec: ItemSpec) -> Item:
     options = tuple(
+        Option(f"{point:g}", f"{point:g} {spec.unit}" if spec.unit else f"{point:g}", point)
+        for point in spec.points or ()
+    ) or tuple(
         Option(code, option.label, float(rank) if option.value is None else option.value, option.pinned)
         for rank, (code, option) in enumerate(spec.options.items(), start=1)
     )

@@ -55,19 +55,29 @@ def test_shipped_tasks_are_right(name: str) -> None:
         ("        - message:trust\n", "", "no block holds message:trust"),
         ("        - message:trust\n", "        - message\n", "already in block"),
         ("    errors: model", "    errors: HC2", "does not go with family logit"),
-        ("    errors: model", "    errors: CR2", "not supported in this version"),
+        ("    errors: model", "    errors: CR2", "does not go with family logit"),
         ('    event: "1"', '    event: "3"', "'3'"),
         ("      factors:\n        message: B", "      factors:\n        text: B", "first arm"),
         ("  provenance: human", "  provenance: synthetic\n", "never comparable"),
-        ("  weight: w", "  weight: w\n  psu: village", "not supported in this version"),
-        ("  order: reversed", "  order: random", "not supported in this version"),
-        ("    kind: binary", "    ask_if: age > 3\n    kind: binary", "not supported in this version"),
-        ("    kind: binary", "    kind: multiple", "not supported in this version"),
+        ("  psu: village", "  psu: person", "every respondent would be a PSU of one"),
+        ("  psu: village", "  psu: w", "already the weight"),
+        ("  strata: region\n  psu: village", "  psu: village", "there are no strata"),
+        ("ask_if: age > 17", "ask_if: hours > 1", "item 'hours' is not answered before this one"),
+        ("ask_if: age > 17", "ask_if: vote == '1'", "item 'vote' is not answered before this one"),
+        ("ask_if: age > 17 and trust > -1", "ask_if: age", "the filter is not true or false"),
+        ("    kind: ordinal\n    question: How", "    kind: ordinal\n    ask_if: party == 'd'\n    question: How", "both are in a block"),
+        ("- [party, trust]", "- [party, vote]", "trust stands between these items"),
+        ("- [party, trust]", "- [party]", "one item alone cannot be shuffled"),
+        ("- [party, trust]", "- [party, party]", "item 'party' stands in two places"),
+        ("points: [0, 5, 10]", "points: [0, 10, 5]", "the points do not ascend"),
+        ("points: [0, 5, 10]", "points: [5]", "a numeric item has two points or more"),
+        ("points: [0, 5, 10]", "points: [0, 5]\n    options: {a: b}", "a numeric item has points, no options"),
+        ("expected: b", "expected: c", "'c' is not a code of the item"),
         ("  encoding: utf-8", "  encoding: utf-99", "no encoding"),
         ("  use: file:rich.csv", "  use: rich.csv", "names no source"),
         ('      "1": primary', '      one: primary', "no number"),
         ("    - gender\n    - party\n", "    - gender\n    - gender\n", "stands twice"),
-        ("    - gender\n    - party\n", "    - party\n    - trust\n    - vote\n", "every item"),
+        ("    - gender\n    - party\n", "    - party\n    - trust\n    - vote\n    - hours\n    - awake\n", "every item"),
         ("  share: 0.1", "  share: 1.5", "below 1"),
         ("  system: You take part", "  system: '{% if %}'\n  #", "template"),
     ],
@@ -105,18 +115,34 @@ def test_all_problems_at_once_in_order_of_the_file() -> None:
     assert [one.hint for one in found] == ["did you mean 'title'?", "did you mean 'binary'?", "did you mean 'trust'?"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place", "message"),
+    [
+        ("  mode: sequential", "  mode: independent", "items[2].ask_if", "cannot depend on them"),
+        ("    points: [0, 5, 10]\n", "", "items[3]", "a numeric item has two points or more"),
+        ("    expected: b\n", "", "items[4].role", "an attention check says which answer passes"),
+        ("role: attention", "role: attitude", "items[4].expected", "has no right answer"),
+        ("  column: condition\n", "", "arms", "'column' is missing"),
+    ],
+)
+def test_what_lacks_something_is_reported_where_it_stands(old: str, new: str, place: str, message: str) -> None:
+    assert old in RICH
+    (found,) = check(RICH.replace(old, new))
+    assert f" {place}: " in found
+    assert message in found
+
+
 def test_unsupported_families_are_notes(tmp_path: Path) -> None:
     path = tmp_path / "task.yaml"
     path.write_text(
-        RICH.replace("family: ols\n    errors: HC2", "family: ordered").replace(
-            "    kind: binary", "    points: [1]\n    kind: binary"
+        RICH.replace("family: ols\n    errors: CR2", "family: ordered").replace(
+            "    kind: binary", "    bins: [1]\n    kind: binary"
         )
     )
     lines = path.read_text().splitlines()
     found = notes(load_task(str(path)))
     assert [one.line for one in found] == [
-        next(n for n, line in enumerate(lines, 1) if line.startswith("equivalence:")),
         next(n for n, line in enumerate(lines, 1) if "ordered" in line),
-        next(n for n, line in enumerate(lines, 1) if "points" in line),
+        next(n for n, line in enumerate(lines, 1) if "bins" in line),
     ]
     assert all("not supported in this version" in one.message for one in found)

@@ -63,7 +63,6 @@ def test_every_duplicate_key_is_reported() -> None:
         ("a: 1\n<<: {b: 2}", 2, "merge"),
         ("a: 1\nb: !!python/object/apply:os.system [ls]", 2, "tag"),
         ("a: 1\nb: !include x.yaml", 2, "tag"),
-        ("a: 1\ninclude: x.yaml", 2, "not supported"),
         ("a: 1\n? [x, y]\n: 2", 2, "single text"),
         ("a: 1\n---\nb: 2", 2, "document"),
         ("a: 1\nb: \x01", 2, "character"),

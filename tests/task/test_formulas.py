@@ -412,7 +412,7 @@ def test_a_second_name_of_an_ordered_item_has_its_levels(tmp_path: Path) -> None
 @pytest.mark.parametrize("family", ["ordered", "multinomial"])
 def test_families_of_later_versions_are_valid_and_noted(family: str, tmp_path: Path) -> None:
     path = tmp_path / "task.yaml"
-    path.write_text(RICH.replace("    family: ols\n    errors: HC2\n", f"    family: {family}\n"))
+    path.write_text(RICH.replace("    family: ols\n    errors: CR2\n", f"    family: {family}\n"))
     (note,) = [one for one in notes(load_task(str(path))) if one.field != "equivalence"]
     line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if family in text)
     assert (note.file, note.line, note.field) == (str(path), line, "regressions[1].family")

@@ -1,0 +1,413 @@
+"""What the columns of a data file may be: a guess for each, for a person to look through.
+
+Guesses follow names, value labels, question texts and the kind of codes. None looks at how columns go together, and none is
+used by anything but a drafted task file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from surveyeval.data.table import Table
+from surveyeval.task.scales import missing_state, ordered, rated
+
+__all__ = ["Guess", "guess"]
+
+Role = Literal["id", "weight", "strata", "psu", "arm", "profile", "item", "left out"]
+
+#: More codes than this, without value labels, are no response options.
+MOST_CODES = 12
+MOST_LABELLED = 26
+MOST_LEVELS = 60
+
+
+def _named(words: str) -> re.Pattern[str]:
+    """Matches these words as parts of a column's name; digits may follow."""
+    return re.compile(rf"(?:^|[_\W]|(?<=[a-z])(?=[A-Z]))(?:{words})\d*(?:$|[_\W]|(?<=[a-z\d])(?=[A-Z]))", re.IGNORECASE)
+
+
+_ID = re.compile(
+    r"^(?:id|.*_id|.*id|idno|case_?(?:no|number)|respondent|serial|record|uuid|token|participant|subject)$", re.I
+)
+_WEIGHT = _named(r"weights?|wgt|wt|[a-z]*wght|[a-z]*wgt|[a-z]{0,3}weight|wtss\w*|pw|survey_?weight")
+_STRATA, _PSU = _named(r"strat(?:um|a)|vstrat|strat"), _named(r"psu|vpsu|cluster|sampling_?unit")
+_ARM = _named(r"treat|treatment|treated|cond|condition|arm|experimental_?group|vignette|assignment|study_?arm")
+_DATE_NAME = _named(r"date|start_?date|end_?date|recorded_?date|timestamp|time_?stamp|submitted|submit_?date")
+_PERSON = _named(
+    r"ip|ip_?address|e_?mail|phone|telephone|first_?name|last_?name|surname|full_?name|postal_?address|latitude|longitude|location_?l\w*"
+    r"|recipient\w*|external_?reference|prolific_?\w*|worker_?\w*"
+)
+_ABOUT = _named(
+    r"duration|duration_in_seconds|progress|finished|status|distribution_?channel|user_?language|interview_?time|minutes|seconds|browser|device"
+)
+_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?: .*)?|\d{1,2}:\d{2}(?::\d{2})?")
+#: Name in the task file, and how columns of this kind are called.
+_PROFILE = tuple((name, _named(words)) for name, words in (
+    ("age", r"age|age_?years|alter|agea"), ("birth_year", r"birth_?year|year_?of_?birth|yob|born|yrbrn"),
+    ("gender", r"gender|sex|gndr"),
+    ("education", r"education|educ|edu|eisced|degree|schooling|highest_?qualification|edlevel"),
+    ("income", r"income|hh_?income|household_?income|earnings|salary|hinctnta|rincome?|rincom"),
+    ("race", r"race|ethnicity|ethnic|ethnic_?group|race_?ethnicity"), ("religion", r"religion|relig|denomination|rlgdnm"),
+    ("region", r"region|state|province|county|area|bundesland"), ("country", r"country|cntry|nation"),
+    ("place", r"urban|rural|urbanicity|place_?size|settlement|town_?size|domicil"),
+    ("marital_status", r"marital|marital_?status|married|maritl|relationship_?status"),
+    ("employment", r"employment|employed|employ|work_?status|wrkstat|job_?status|occupation|occup"),
+    ("household_size", r"household_?size|hh_?size|hhmmb|hhsize"), ("children", r"children|childs|kids|n_?children"),
+    ("class", r"social_?class"), ("first_language", r"language|mother_?tongue"), ("citizenship", r"citizen|citizenship|ctzcntr"),
+))  # fmt: skip
+_ACTION = re.compile(
+    r"\b(?:vote[sd]?|voting|voted|turnout|donat\w*|bought|buy|purchase\w*|sign(?:ed)?|petition|volunteer\w*|participat\w*|protest\w*"
+    r"|did you|would you|will you|have you ever|choose|chose|choice|share[sd]?|send|sent|click\w*|action|behaviou?r)\b",
+    re.IGNORECASE,
+)
+_BELIEF = re.compile(
+    r"\b(?:how many|how likely|percent\w*|chances?|probab\w*|do you (?:think|believe)|belie\w*|expect\w*|perceiv\w*|guess"
+    r"|true or false|place yourself|how would you place)\b",
+    re.IGNORECASE,
+)
+_ATTENTION = re.compile(r"\b(?:attention|attn|imc|trap|manipulation check)\b|please (?:select|choose|tick|mark)", re.I)
+_NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+#: Codes beside a scale that mostly mean that there is no answer, with what they mean most often.
+_BESIDE = {
+    **dict.fromkeys(("8", "88", "98", "888", "998", "-8", "-88", "-98"), "dont_know"),
+    **dict.fromkeys(("9", "99", "999", "9999", "-9", "-99", "-999"), "refused"),
+    **dict.fromkeys(("-1", "-2", "-3", "-4", "-5", "-6", "-7", "7", "77", "97", "997", "6", "66", "96"), "missing"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What one column may be.
+
+    Parameters
+    ----------
+    column : str
+    role : str
+        What it is taken for.
+    kind : str
+        Of an item or profile field.
+    options : tuple of (code, label)
+        In the order shown; also levels of arms, and labels of profile fields.
+    missing : mapping of code to state
+    points : tuple of float
+        Of a numeric item.
+    question : str or None
+        The file's own text, where it has one.
+    scale : str
+        Name of the known scale that the options make, or nothing.
+    name : str
+        For a profile field whose kind is known: age, gender, ...
+    item_role : str
+        Of an item.
+    expected : str or None
+        Of an attention check.
+    example : str or None
+        Of a number in a profile: one in the middle.
+    reasons : tuple of str
+        What a person should look at; of a column that is left out, why.
+    """
+
+    column: str
+    role: Role
+    kind: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    points: tuple[float, ...] = ()
+    question: str | None = None
+    scale: str = ""
+    name: str = ""
+    item_role: str = "attitude"
+    expected: str | None = None
+    example: str | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column as the guessing sees it. `counts` is without blanks and missing codes, in order of appearance."""
+
+    name: str
+    n: int
+    blanks: int
+    counts: Mapping[str, int]
+    labels: Mapping[str, str]
+    missing: Mapping[str, str]
+    unsure: tuple[str, ...]
+    question: str | None
+
+    @property
+    def codes(self) -> list[str]:
+        return list(self.counts)
+
+    @property
+    def numeric(self) -> bool:
+        return bool(self.counts) and all(_NUMBER.fullmatch(code) for code in self.counts)
+
+    @property
+    def complete(self) -> bool:
+        return not self.blanks and not self.missing
+
+    @property
+    def said(self) -> str:
+        """Name and question, for words that tell what it is about."""
+        return f"{self.name.replace('_', ' ').replace('.', ' ')} {self.question or ''}"
+
+
+def guess(table: Table) -> list[Guess]:
+    """A guess for every column of a table, in its order.
+
+    Parameters
+    ----------
+    table : Table
+        With the labels, question texts and user-missing codes of its file, where it has them.
+    """
+    found: list[Guess] = []
+    for name in map(str, table.frame.columns):
+        column = _column(table, name)
+        taken = {one.role for one in found}
+        found.append(next(one for judge in _JUDGES if (one := judge(column, taken)) is not None))
+    return found
+
+
+def _column(table: Table, name: str) -> _Column:
+    values = [value for value in table.frame[name] if value is not None]
+    counts, labels = Counter(values), table.labels.get(name, {})
+    user_missing = table.user_missing.get(name, frozenset())
+    question = table.questions.get(name)
+    if question is None and (name.rstrip().endswith("?") or len(name.split()) > 4):
+        question = name  # forms write the question at the head of the column
+    missing: dict[str, str] = {}
+    unsure: list[str] = []
+    for code in dict.fromkeys([*counts, *labels, *sorted(user_missing)]):
+        state = missing_state(labels.get(code, code))
+        if state is not None and (code in labels or not _NUMBER.fullmatch(code)):
+            missing[code] = state
+        elif code in user_missing:
+            missing[code] = _BESIDE.get(code, "missing")
+            unsure.append(f"{code!r}, which the file counts as missing")
+    if not labels:
+        for code in _beside([code for code in counts if code not in missing]):
+            missing[code] = _BESIDE[code]
+            unsure.append(f"{code!r}, which lies outside the other codes")
+    kept = {code: count for code, count in counts.items() if code not in missing}
+    return _Column(
+        name, len(table.frame), len(table.frame) - len(values), kept, labels, missing, tuple(unsure), question
+    )
+
+
+def _beside(codes: Sequence[str]) -> list[str]:
+    """Codes that look like missing ones and lie apart from a run of whole numbers."""
+    numbers = {code: float(code) for code in codes if _NUMBER.fullmatch(code)}
+    if len(numbers) < len(codes) or not all(number.is_integer() for number in numbers.values()):
+        return []
+    inner = {code: number for code, number in numbers.items() if code not in _BESIDE or 0 <= number <= 9}
+    if len(inner) < 2:
+        return []
+    low, high = min(inner.values()), max(inner.values())
+    gaps = sorted(inner.values())
+    while len(gaps) > 2 and gaps[-1] - gaps[-2] > 1 and f"{gaps[-1]:g}" in _BESIDE:
+        high = gaps[-2]
+        gaps.pop()
+    # 77 or 99 can be an age: what a column of many numbers holds is a number unless it lies far outside
+    room = 1 if len(gaps) <= MOST_CODES else max((high - low) / 4, 1)
+    found = []
+    for code, number in numbers.items():
+        outside = (number < 0 <= low) if number < 0 else number > high + room
+        if code in _BESIDE and outside:
+            found.append(code)
+    return found
+
+
+# ---- one judgement after the other; the last one always has something to say -------------------------------------------
+
+
+def _nothing(column: _Column, taken: set[Role]) -> Guess | None:
+    if not column.counts:
+        return Guess(column.name, "left out", reasons=("no answers",))
+    if _PERSON.search(column.name):
+        return Guess(column.name, "left out", reasons=("it may tell who people are",))
+    if len(column.counts) == 1 and not column.labels and not (_ATTENTION.search(column.said)):
+        return Guess(column.name, "left out", reasons=(f"everybody has {_short(column.codes[0])}",))
+    return None
+
+
+def _identifier(column: _Column, taken: set[Role]) -> Guess | None:
+    unique = len(column.counts) == column.n and column.complete and column.n > 1
+    counted = unique and column.numeric and sorted(map(float, column.codes)) in (
+        [float(number) for number in range(column.n)], [float(number) for number in range(1, column.n + 1)]
+    )  # fmt: skip
+    named = _ID.match(column.name) is not None
+    if unique and "id" not in taken and (named or (counted and column.n > MOST_CODES)):
+        return Guess(column.name, "id")
+    if unique and named:
+        return Guess(column.name, "left out", reasons=("another identifier",))
+    return None
+
+
+def _design(column: _Column, taken: set[Role]) -> Guess | None:
+    if column.numeric and _WEIGHT.search(column.name) and len(column.counts) > 2 and not column.labels:
+        numbers = [float(code) for code in column.counts]
+        mean = sum(float(code) * count for code, count in column.counts.items()) / sum(column.counts.values())
+        whole = all(number.is_integer() for number in numbers)
+        if column.complete and min(numbers) >= 0 and not (whole and 20 < mean < 500):  # kilograms and pounds
+            if "weight" not in taken:
+                return Guess(column.name, "weight")
+            return Guess(column.name, "left out", reasons=("another weight: a task uses one",))
+    for role, pattern in (("strata", _STRATA), ("psu", _PSU)):
+        if pattern.search(column.name) and column.complete and role not in taken:
+            return Guess(column.name, role)  # type: ignore[arg-type]
+    return None
+
+
+def _arms(column: _Column, taken: set[Role]) -> Guess | None:
+    if _ARM.search(column.name) and 2 <= len(column.counts) <= MOST_CODES and column.complete and "arm" not in taken:
+        codes = _sorted(column.codes)
+        return Guess(column.name, "arm", options=tuple((code, column.labels.get(code) or code) for code in codes))
+    return None
+
+
+def _not_asked(column: _Column, taken: set[Role]) -> Guess | None:
+    dates = sum(count for code, count in column.counts.items() if _DATE.fullmatch(code))
+    if dates >= 0.9 * sum(column.counts.values()) or (_DATE_NAME.search(column.name) and not column.labels):
+        return Guess(column.name, "left out", reasons=("dates or times",))
+    if _ABOUT.search(column.name) and column.question in (None, column.name):
+        return Guess(column.name, "left out", reasons=("about the interview, not about the person",))
+    return None
+
+
+def _profile(column: _Column, taken: set[Role]) -> Guess | None:
+    name = next((name for name, pattern in _PROFILE if pattern.search(column.name)), None)
+    if name is None:
+        return None
+    labelled = [code for code in column.labels if code not in column.missing]
+    many = len(column.counts) > MOST_CODES and len(labelled) < len(column.counts) / 2
+    counted = name in ("age", "birth_year", "children", "household_size") or len(column.counts) > MOST_CODES
+    if column.numeric and (many or (not labelled and counted)):
+        middle = sorted(code for code, count in column.counts.items() for _ in range(count))
+        numbers = sorted(map(float, middle))
+        example = f"{round(numbers[len(numbers) // 2]):d}"
+        return _marked(
+            column, Guess(column.name, "profile", "numeric", missing=column.missing, name=name, example=example)
+        )
+    if len(set(column.codes) | set(labelled)) > MOST_LEVELS:
+        return Guess(column.name, "left out", reasons=(f"{len(column.counts)} different codes without labels",))
+    options, scale = _options(column)
+    if len(options) < 2:
+        return Guess(column.name, "left out", reasons=("everybody has the same",))
+    rank = name in ("education", "income", "age") or scale
+    numeric = all(_NUMBER.fullmatch(code) for code, _ in options)
+    kind = "ordinal" if rank and numeric and len(options) > 2 else "nominal"
+    return _marked(column, Guess(column.name, "profile", kind, options, column.missing, name=name))
+
+
+def _item(column: _Column, taken: set[Role]) -> Guess | None:
+    labelled = [code for code in column.labels if code not in column.missing]
+    codes = set(column.codes) | set(labelled)
+    if column.numeric and len(column.counts) > MOST_CODES and len(labelled) < len(codes) / 2:
+        return _numbers(column)
+    if len(codes) > (MOST_LABELLED if labelled else MOST_CODES) or any(len(code) > 80 for code in codes):
+        what = "free text" if not column.numeric and not labelled else "too many codes for response options"
+        return Guess(column.name, "left out", reasons=(f"{what}: {len(column.counts)} different",))
+    if not column.numeric and not labelled and len(codes) == sum(column.counts.values()) > 5:
+        return Guess(column.name, "left out", reasons=("free text: everybody wrote something else",))
+    options, scale = _options(column)
+    if len(options) < 2:
+        return Guess(column.name, "left out", reasons=("one answer only",))
+    role, expected = _role(column), None
+    if role == "attention":
+        expected = max(column.counts, key=lambda code: column.counts[code])
+    kind = "binary" if len(options) == 2 else "ordinal" if scale or _ranks(options, labelled) else "nominal"
+    made = Guess(
+        column.name, "item", kind, options, column.missing, question=column.question, scale=scale, item_role=role,
+        expected=expected,
+    )  # fmt: skip
+    return _marked(column, made)
+
+
+_JUDGES: tuple[Callable[[_Column, set[Role]], Guess | None], ...] = (
+    _nothing, _identifier, _design, _arms, _not_asked, _profile, _item,
+)  # fmt: skip
+
+
+def _role(column: _Column) -> str:
+    said = column.said
+    if _ATTENTION.search(said):
+        return "attention"
+    return "action" if _ACTION.search(said) else "belief" if _BELIEF.search(said) else "attitude"
+
+
+def _numbers(column: _Column) -> Guess:
+    """A scale from 0 to 100 becomes a numeric item; of other numbers nobody can guess the points."""
+    numbers = [float(code) for code in column.counts]
+    if min(numbers) >= 0 and 50 <= max(numbers) <= 100:
+        points = tuple(float(point) for point in range(0, 101, 10))
+        made = Guess(column.name, "item", "numeric", missing=column.missing, points=points, question=column.question,
+                     item_role=_role(column))  # fmt: skip
+        return _marked(column, made)
+    span = f"{min(numbers):g} to {max(numbers):g}"
+    return Guess(
+        column.name, "left out", reasons=(f"numbers from {span}: an item needs points, a profile field a name",)
+    )
+
+
+def _options(column: _Column) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Codes with labels in the order shown, and the name of the known scale that they make."""
+    codes = _sorted([code for code in dict.fromkeys([*column.labels, *column.codes]) if code not in column.missing])
+    numbers = [int(code) for code in codes if re.fullmatch(r"-?\d{1,4}", code)]
+    labelled = [code for code in codes if code in column.labels]
+    if 2 <= len(labelled) < len(codes) or (len(labelled) == 2 and len(numbers) == len(codes)):
+        # labels at the ends only: what lies between them is offered as well
+        low, high = min(numbers, default=0), max(numbers, default=0)
+        if len(numbers) == len(codes) and 2 < high - low < MOST_CODES:
+            codes = [code for code in map(str, range(low, high + 1)) if code not in column.missing]
+    labels = [column.labels.get(code, "").strip() or code for code in codes]
+    known = ordered(labels)
+    if known is not None and not all(_NUMBER.fullmatch(code) for code in codes):
+        codes, labels = [codes[place] for place in known[1]], [labels[place] for place in known[1]]
+    seen: Counter[str] = Counter()
+    options = []
+    for code, label in zip(codes, labels, strict=True):
+        while seen[folded := " ".join(label.casefold().split())]:
+            label = f"{label} (code {code})"  # labels of an item differ
+        options.append((code, label))
+        seen[folded] += 1
+    return tuple(options), known[0] if known is not None else ""
+
+
+def _ranks(options: Sequence[tuple[str, str]], labelled: Sequence[str]) -> bool:
+    """Whether codes that are numbers stand for ranks: a run of whole numbers that no label contradicts."""
+    codes = [code for code, _ in options]
+    if not all(re.fullmatch(r"-?\d{1,4}", code) for code in codes):
+        return False
+    numbers = [int(code) for code in codes]
+    run = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    if not labelled:
+        return run
+    return rated([label for _, label in options]) or len(labelled) < len(options)
+
+
+def _marked(column: _Column, made: Guess) -> Guess:
+    """With what a person should look at."""
+    reasons = list(made.reasons)
+    if column.unsure:
+        reasons.append(f"missing: {', '.join(column.unsure)}")
+    bare = [code for code, label in made.options if code == label]
+    if bare and all(_NUMBER.fullmatch(code) for code in bare):
+        reasons.append("labels: the file says nothing of what these numbers mean" if len(bare) == len(made.options)
+                       else f"labels: the file has none for {', '.join(bare)}")  # fmt: skip
+    return Guess(**{**made.__dict__, "reasons": tuple(reasons)})
+
+
+def _sorted(codes: Sequence[str]) -> list[str]:
+    """Numbers by size, other codes by the alphabet after them."""
+    return sorted(
+        codes, key=lambda code: (0, float(code), code) if _NUMBER.fullmatch(code) else (1, 0.0, code.casefold())
+    )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
