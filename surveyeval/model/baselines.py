@@ -31,6 +31,7 @@ from surveyeval.data.sample import Sample
 from surveyeval.errors import CapabilityError, ConfigError, ModelError, did_you_mean
 from surveyeval.model.laws import ItemLaw, Law
 from surveyeval.model.protocol import Answers, Capabilities, Fingerprint, Interviews
+from surveyeval.model.routing import routed
 from surveyeval.task.task import Task
 
 __all__ = ["BASELINES", "Baseline", "BaselineOptions", "make_baseline"]
@@ -118,8 +119,8 @@ class Baseline:
         return (f"Nobody of the pilot was in {', '.join(arms)}: the pilot's other arms stand in.",)
 
     def answer(self, interviews: Interviews) -> Answers:
-        """Draw answers, each person's from that person's uniforms alone."""
-        return self._law(interviews.hidden).answer(interviews)
+        """Draw answers, each person's from that person's uniforms alone; items that are not put have none."""
+        return routed(interviews, self._law(interviews.hidden).answer(interviews))
 
     def log_prob(self, interviews: Interviews, answers: Sample) -> dict[str, FloatArray]:
         """Natural log-probability of given answers, each given the earlier ones; NaN where not answered.

@@ -16,6 +16,7 @@ from surveyeval.model.plain_text import without_reasoning
 from surveyeval.model.protocol import Answers, Interviews, LanguageModel, Respondent
 from surveyeval.task.interview import Interview, Question
 from surveyeval.task.render import interviews as render_interviews
+from surveyeval.task.routing import asked
 from surveyeval.task.task import Task
 
 __all__ = ["Preparation", "block_size", "forced", "log_prob", "simulate"]
@@ -96,37 +97,39 @@ def simulate(
     found = _Table(task, n)
     kept: list[tuple[Question, ...]] = [()] * n  # what stands in the conversation so far
     given: list[tuple[str, ...]] = [()] * n
-    asked, items = 0, range(len(task.items))
+    done, places = 0, range(len(task.items))
+    column = {item.name: j for j, item in enumerate(task.items)}
     independent = task.spec.interview.mode == "independent"
     for rows in preparation.groups(interviews.people):
+        opened: dict[str, None] = {}
         # questions that do not see each other's answers are put together, so that a backend can share what they share
-        for together in [items] if independent else [[j] for j in items]:
-            places = [
-                Place(rendered[row], j, (), interviews.uniforms[row, j])
+        for together in [places] if independent else [[p] for p in places]:
+            put = [(row, p, column[rendered[row].questions[p].item]) for row in rows for p in together]
+            put = found.leave_out(interviews.people, put)
+            to_ask = [
+                Place(rendered[row], p, (), interviews.uniforms[row, j])
                 if independent
-                else _next(rendered[row], j, kept[row], given[row], interviews.uniforms[row, j])
-                for row in rows
-                for j in together
+                else _next(rendered[row], p, kept[row], given[row], interviews.uniforms[row, j])
+                for row, p, j in put
             ]
-            replies = iter(elicitation.ask(model, places, preparation.calibration))
-            for row in rows:
-                for j in together:
-                    reply = next(replies)
-                    found.put(row, j, reply)
-                    said = _said(rendered[row].questions[j], reply)
-                    if said:
-                        kept[row], given[row] = (*kept[row], rendered[row].questions[j]), (*given[row], said)
-            asked += len(rows) * len(together)
+            replies = elicitation.ask(model, to_ask, preparation.calibration) if to_ask else []
+            for (row, p, j), reply in zip(put, replies, strict=True):
+                found.put(row, j, reply)
+                said = _said(rendered[row].questions[p], reply)
+                if said:
+                    kept[row], given[row] = (*kept[row], rendered[row].questions[p]), (*given[row], said)
+            opened |= dict.fromkeys(place.key for place in to_ask)
+            done += len(rows) * len(together)
             if progress is not None:
-                progress(asked // len(task.items))
-        model.release([place.key for place in places])
+                progress(done // len(task.items))
+        model.release(list(opened))
     return found.answers()
 
 
-def _next(interview: Interview, j: int, kept: tuple[Question, ...], given: tuple[str, ...], uniform: float) -> Place:
-    """Question j after those that stand in the conversation."""
-    if len(kept) < j:
-        interview = replace(interview, questions=(*kept, *interview.questions[j:]))
+def _next(interview: Interview, p: int, kept: tuple[Question, ...], given: tuple[str, ...], uniform: float) -> Place:
+    """The question in place p after those that stand in the conversation."""
+    if len(kept) < p:
+        interview = replace(interview, questions=(*kept, *interview.questions[p:]))
     return Place(interview, len(kept), given, uniform)
 
 
@@ -142,12 +145,27 @@ class _Table:
     """Replies as columns."""
 
     def __init__(self, task: Task, n: int) -> None:
+        self._task = task
         self._items = [item.name for item in task.items]
         self._option = {item.name: np.full(n, -1, dtype=np.int64) for item in task.items}
         self._state = {item.name: np.full(n, State.NOT_RUN, dtype=np.int8) for item in task.items}
         self._probabilities = {item.name: np.full((n, item.k), np.nan) for item in task.items}
         self._mass = {item.name: np.full(n, np.nan) for item in task.items}
         self._text = {item.name: np.full(n, None, dtype=object) for item in task.items}
+
+    def leave_out(self, people: Sample, put: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        """Questions (row, place, item) without those that the row's answers so far route around, which are marked."""
+        routed = {j for _, _, j in put if self._task.items[j].spec.ask_if is not None}
+        if not routed:
+            return put
+        masks = {j: asked(self._task, people, self._task.items[j], self._option) for j in routed}
+        kept = []
+        for row, p, j in put:
+            if j in masks and not masks[j][row]:
+                self._state[self._items[j]][row] = State.NOT_ASKED
+            else:
+                kept.append((row, p, j))
+        return kept
 
     def put(self, row: int, j: int, reply: Reply) -> None:
         item = self._items[j]
@@ -216,25 +234,27 @@ def _paths(
 ) -> list[list[tuple[int, int, Place]]]:
     """Places with their row and item, as paths of one interview."""
     numbers = np.zeros((people.n, len(task.items))) if uniforms is None else uniforms
+    column = {item.name: j for j, item in enumerate(task.items)}
     if task.spec.interview.mode == "independent":
         return [
-            [(row, j, Place(rendered[row], j, uniform=numbers[row, j]))]
+            [(row, column[question.item], Place(rendered[row], p, uniform=numbers[row, column[question.item]]))]
             for row in rows
-            for j, item in enumerate(task.items)
-            if people.answers[item.name][row] >= 0
+            for p, question in enumerate(rendered[row].questions)
+            if people.answers[question.item][row] >= 0
         ]
     paths = []
     for row in rows:
         # what a person was not asked is no part of their interview
-        asked = [j for j, item in enumerate(task.items) if people.states[item.name][row] != State.NOT_ASKED]
-        interview = replace(rendered[row], questions=tuple(rendered[row].questions[j] for j in asked))
-        chosen = [int(people.answers[task.items[j].name][row]) for j in asked]
+        questions = [q for q in rendered[row].questions if people.states[q.item][row] != State.NOT_ASKED]
+        columns = [column[question.item] for question in questions]
+        interview = replace(rendered[row], questions=tuple(questions))
+        chosen = [int(people.answers[question.item][row]) for question in questions]
         stop = next((place for place, index in enumerate(chosen) if index < 0), len(chosen))
         given = tuple(q.answers[q.order.index(i)] for q, i in zip(interview.questions, chosen[:stop], strict=False))
         if stop:
             paths.append(
                 [
-                    (row, asked[place], Place(interview, place, given[:place], numbers[row, asked[place]]))
+                    (row, columns[place], Place(interview, place, given[:place], numbers[row, columns[place]]))
                     for place in range(stop)
                 ]
             )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from surveyeval.data.sample import Sample
 from surveyeval.model.draws import draw_options
 from surveyeval.model.protocol import Answers, Interviews
+from surveyeval.task.routing import asked
 from surveyeval.task.task import Task
 
 __all__ = ["Bound", "ItemLaw", "Law"]
@@ -46,12 +47,17 @@ class ItemLaw(ABC):
 
     def answer(self, interviews: Interviews) -> Answers:
         """Draw item by item, each given the answers drawn before it."""
-        law = self.bind(interviews.task, interviews.people)
+        task, people = interviews.task, interviews.people
+        law = self.bind(task, people)
         answers: dict[str, IntArray] = {}
         probabilities: dict[str, FloatArray] = {}
-        for number, item in enumerate(interviews.task.items):
-            probabilities[item.name] = law(number, answers)
-            answers[item.name] = draw_options(probabilities[item.name], interviews.uniforms[:, number])
+        for number, item in enumerate(task.items):
+            table = law(number, answers)
+            drawn = draw_options(table, interviews.uniforms[:, number])
+            if item.spec.ask_if is not None:
+                put = asked(task, people, item, answers)
+                table, drawn = np.where(put[:, None], table, np.nan), np.where(put, drawn, -1)
+            probabilities[item.name], answers[item.name] = table, drawn
         return Answers(answers, probabilities=probabilities)
 
     def log_prob(self, interviews: Interviews, answers: Sample) -> dict[str, FloatArray]:

@@ -147,10 +147,11 @@ def choose_examples(task: Task, pilot: Sample, hidden: frozenset[str], count: in
     ConfigError
         When fewer than `count` people of the pilot answered every item.
     """
-    complete = np.ones(pilot.n, dtype=bool)
-    asked = [j for j, item in enumerate(task.items) if (pilot.states[item.name] != State.NOT_ASKED).any()]
-    for j in asked:
-        complete &= pilot.answered(task.items[j].name)
+    complete, some = np.ones(pilot.n, dtype=bool), np.zeros(pilot.n, dtype=bool)
+    for item in task.items:
+        complete &= pilot.answered(item.name) | (pilot.states[item.name] == State.NOT_ASKED)
+        some |= pilot.answered(item.name)
+    complete &= some
     if complete.sum() < count:
         raise ConfigError(
             f"{count} are asked for, and {int(complete.sum())} of the {pilot.n} people of the pilot answered every item",
@@ -165,8 +166,9 @@ def choose_examples(task: Task, pilot: Sample, hidden: frozenset[str], count: in
         rendered = render_interviews(task, people.without_answers(), hidden)
         examples = []
         for row, interview in enumerate(rendered):
-            kept = replace(interview, questions=tuple(interview.questions[j] for j in asked))
-            indices = [int(people.answers[task.items[j].name][row]) for j in asked]
+            put = tuple(q for q in interview.questions if people.states[q.item][row] != State.NOT_ASKED)
+            kept = replace(interview, questions=put)
+            indices = [int(people.answers[question.item][row]) for question in put]
             answers = tuple(q.answers[q.order.index(i)] for q, i in zip(kept.questions, indices, strict=True))
             examples.append((kept, answers))
         result[arm.key] = (tuple(examples), tuple(map(str, people.respondent)))

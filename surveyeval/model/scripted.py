@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from surveyeval.data.sample import Sample
 from surveyeval.errors import ConfigError, ModelError, did_you_mean
 from surveyeval.model.protocol import Answers, Capabilities, Fingerprint, Interviews, Respondent
+from surveyeval.model.routing import routed
 from surveyeval.model.scripts import SCRIPTS, Scene, exchange, generator_of
 from surveyeval.task.task import Task
 
@@ -116,7 +117,9 @@ class Scripted:
             self.options.subgroup,
             self._pilot,
         )
-        return Answers(*self._script.answer(scene))
+        answers = Answers(*self._script.answer(scene))
+        # rows of people keep the states of people; what is made up follows the questionnaire
+        return answers if self._script.needs_answers else routed(interviews, answers)
 
     def log_prob(self, interviews: Interviews, answers: Sample) -> dict[str, NDArray[np.float64]]:
         """The inner model's scores of the people's answers, given the exchanged profiles."""

@@ -101,10 +101,10 @@ def make_rows(
     """
     rows: list[Row] = []
     for person, interview in enumerate(render_interviews(task, people.without_answers(), hidden)):
-        asked = [j for j, item in enumerate(task.items) if people.states[item.name][person] != State.NOT_ASKED]
-        chosen = [int(people.answers[task.items[j].name][person]) for j in asked]
         # what a person was not asked is no part of their interview
-        steps = _steps(model, replace(interview, questions=tuple(interview.questions[j] for j in asked)), chosen)
+        put = tuple(q for q in interview.questions if people.states[q.item][person] != State.NOT_ASKED)
+        chosen = [int(people.answers[question.item][person]) for question in put]
+        steps = _steps(model, replace(interview, questions=put), chosen)
         if targets is None:
             rows += _answer_rows(steps, person)
         else:
