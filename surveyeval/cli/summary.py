@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from surveyeval.cli.layout import Block, lay_out
 from surveyeval.cli.output import console, one_line, say, width
+from surveyeval.cli.use_summary import print_use
 
 if TYPE_CHECKING:
     from surveyeval.api import Runs
@@ -36,6 +37,8 @@ def print_summary(result: Runs) -> None:
     say()
     for note in _notes(context):
         say(note)
+    say()
+    print_use(context)
 
 
 def _print_sizes(context: Context) -> None:

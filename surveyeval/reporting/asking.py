@@ -17,7 +17,12 @@ _WAYS = {
     "verbalized": "as percentages for the options that the model states",
 }
 #: States in which a simulated row has no answer, in words.
-_UNUSABLE = {"invalid": "invalid (no option can be read)", "refused": "refused", "dont_know": "“don’t know”"}
+_UNUSABLE = {
+    "invalid": "invalid (no option can be read)",
+    "not_run": "not run",
+    "refused": "refused",
+    "dont_know": "“don’t know”",
+}
 #: Share of answers beyond which a card may not pass over what is missing.
 _MANY = 0.05
 
@@ -52,8 +57,8 @@ def asked_differently(context: Context) -> str:
 
 
 def unusable(context: Context, model: int) -> dict[str, float]:
-    """Shares of simulated answers that are ``invalid`` (what was not run included), ``refused`` and ``dont_know``; empty
-    when nothing was asked.
+    """Shares of simulated answers that are ``invalid``, ``not_run``, ``refused`` and ``dont_know``; empty when nothing was
+    asked.
     """
     counts: Counter[str] = Counter()
     for row in context.tables[model]["states"]:
@@ -62,7 +67,6 @@ def unusable(context: Context, model: int) -> dict[str, float]:
     total = counts.total() - counts["not_asked"]
     if total <= 0:
         return {}
-    counts["invalid"] += counts["not_run"]
     return {state: counts[state] / total for state in _UNUSABLE}
 
 
@@ -82,9 +86,10 @@ def unusable_said(context: Context, *, least: float = _MANY) -> Iterator[str]:
         if not asking or not any(share > least for share in shares.values()):
             continue
         parts = [f"{percent(share, 1)} {_UNUSABLE[state]}" for state, share in shares.items() if share]
+        bounded = "; bounds stand under “Missing and invalid answers”" if context.tables[model].get("bounds") else ""
         yield (
             f"{name}, of all answers: {enumerate_words(parts)}. Its figures rest on the other answers alone; what the missing ones would have "
-            "been is not known, and no bounds are given."
+            f"been is not known{bounded}."
         )
 
 

@@ -15,7 +15,10 @@ from surveyeval.reporting.quantities import Quantity, quantity
 from surveyeval.reporting.view import RunView
 from surveyeval.reporting.words import HUMAN, Words
 
-__all__ = ["Line", "Lines", "Value"]
+__all__ = ["TESTS", "Line", "Lines", "Value"]
+
+#: Quantities that are tests of the full sample and stand on no line: the use table shows them.
+TESTS = ("indistinguishable", "equivalence", "difference")
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ class Lines:
         for position, run in enumerate(runs):
             for record in run.estimates.to_dict("records"):
                 row: dict[str, Any] = {str(name): value for name, value in record.items()}
+                if row["quantity"] in TESTS:
+                    continue
                 if row["quantity"] not in ("reference", "floor") and row["model"] not in (run.model, ""):
                     continue
                 key = tuple(_text(row[name]) for name in _KEY)

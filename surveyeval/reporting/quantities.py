@@ -1,6 +1,7 @@
 """What the card calls each number, in which unit it is printed, and how to read it in one line.
 
-Metrics that are not listed here (plugins) are shown under their own name, with the unit and summary of their spec.
+Metrics that are not listed here (plugins) are shown with the label, unit and help of their spec, or else under their own
+name and with their summary.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ _QUANTITIES = {
     "wasserstein": Quantity("Wasserstein distance", "distance", "how far ordered answers would have to move, as share of the scale"),
     "wasserstein_pooled": Quantity("Wasserstein distance, arms pooled", "distance", "errors in opposite directions cancel"),
     "group_js_distance": Quantity("Jensen-Shannon distance within groups", "distance", "mean over items, arms pooled"),
+    "worst_group": Quantity("Worst group beyond its reference", "ratio", "in standard deviations of the reference; the largest of several, so above 0 for people too"),
+    "group_gap": Quantity("Gap between best and worst group", "distance", "largest minus smallest distance beyond the group's own reference"),
     "unique_patterns": Quantity("Distinct answer patterns", "count", "different combinations of the pattern items within a half"),
     "unique_patterns_ratio": Quantity("Distinct patterns over people's", "ratio", "1 as many as people", relative=True),
     "structure_ratio": Quantity("Structure ratio", "ratio", "distinct patterns over those left after shuffling answers between rows"),
@@ -150,23 +153,22 @@ def quantity(metric: str, name: str, words: Words = HUMAN) -> Quantity:
         found = _QUANTITIES[name]
         return replace(found, label=words.own(found.label), help=words.own(found.help))
     known = _QUANTITIES.get(metric)
-    unit, summary = (known.unit, known.help) if known else _spec(metric)
+    named, unit, help_ = (known.label, known.unit, known.help) if known else _spec(metric)
     own = name in ("", metric)
-    label = known.label if known and own else _plain(metric if own else name)
-    return Quantity(label, unit, summary if own else "")
+    return Quantity(named if own else _plain(name), unit, help_ if own else "")
 
 
 @lru_cache(maxsize=256)
-def _spec(metric: str) -> tuple[str, str]:
-    """Unit and summary that a metric of a plugin declares; nothing when the plugin is gone."""
+def _spec(metric: str) -> tuple[str, str, str]:
+    """Label, unit and help that a metric of a plugin declares; its name when the plugin is gone."""
     from surveyeval.errors import SurveyevalError
     from surveyeval.plugins import registry
 
     try:
         spec = registry().get("metric", metric).load()().spec
-        return str(spec.unit or "plain"), str(spec.summary)
+        return str(spec.label or _plain(metric)), str(spec.unit or "plain"), str(spec.help or spec.summary)
     except (SurveyevalError, AttributeError, ImportError, TypeError):
-        return "plain", ""
+        return _plain(metric), "plain", ""
 
 
 def _plain(name: str) -> str:

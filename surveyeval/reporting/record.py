@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from surveyeval.reporting import asking
+from surveyeval.reporting import asking, missing
 from surveyeval.reporting.blocks import Cell, Fact, Row, Section, Table
 from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.numbers import MISSING, count, enumerate_words, number, percent
@@ -22,7 +22,7 @@ def validity(context: Context) -> Section:
             Cell(percent(shares["invalid"], 1) if shares else "none asked", css="number strong"),
             *(
                 Cell(percent(shares[state], 1) if shares else MISSING, css="number")
-                for state in ("refused", "dont_know")
+                for state in ("not_run", "refused", "dont_know")
             ),
             Cell(asking.by_item(context, model) or "none"),
         ]
@@ -35,10 +35,12 @@ def validity(context: Context) -> Section:
     tables = [
         Table(
             "Answers that could not be used",
-            ["Model", "Invalid", "Refused", "Don’t know", "By item and state"],
+            ["Model", "Invalid", "Not run", "Refused", "Don’t know", "By item and state"],
             rows,
-            frozenset({1, 2, 3}),
-            ["Invalid: no option can be read from the answer. Refused: the model declined to answer."],
+            frozenset({1, 2, 3, 4}),
+            [
+                "Invalid: no option can be read from the answer. Not run: the model was not asked. Refused: the model declined to answer."
+            ],
             phone="list",
         )
     ]
@@ -46,11 +48,18 @@ def validity(context: Context) -> Section:
         note = "Probability that the model gave to all options together, before renormalising. A low mass means it wanted to say something else. For stated percentages: what they add up to, over 100."
         columns = ["Model", "Item", "Mean", "5th percentile", "Least"]
         tables.append(Table("Option mass", columns, masses, frozenset({2, 3, 4}), [note]))
+    states = (
+        missing.bounds_table(context),
+        missing.states_by_item_table(context),
+        missing.states_by_group_table(context),
+    )
+    tables[1:1] = [table for table in states if table is not None]
     people = [row for row in context.tables[0]["states"] if row["side"] == "people" and row["state"] != "answered"]
     said = ", ".join(f"{row['item']} {plain(row['state'])} {count(row['count'])}" for row in people)
     who, short = context.words.people.capitalize(), context.words.short
     points = [f"{who} without an answer: {said}."] if said else [f"All test {short} answered every item."]
-    return Section("validity", "Invalid answers and option mass", tables=tables, points=points)
+    tables.sort(key=lambda table: table.folded)
+    return Section("validity", "Missing and invalid answers", tables=tables, points=points)
 
 
 def provenance(context: Context) -> Section:

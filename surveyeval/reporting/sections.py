@@ -16,6 +16,7 @@ from surveyeval.reporting.figures import legend
 from surveyeval.reporting.headlines import principal
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import MISSING, count, enumerate_words, percent, with_interval
+from surveyeval.reporting.use_table import use_section
 from surveyeval.reporting.verdicts import direction, verdict, yardstick
 
 __all__ = ["banners", "facts", "finding", "sections"]
@@ -139,6 +140,7 @@ def sections(context: Context) -> Iterator[Section]:
     yield Section(
         "glance", "At a glance", figures=[figure] if figure else [], tables=[table], facts=_how_to_read(context)
     )
+    yield use_section(context)
     for one in context.axes:
         section = _with_descriptions(context, axis_section(context, one))
         yield replace(section, tables=sorted(section.tables, key=lambda table: table.folded))

@@ -11,9 +11,11 @@ from surveyeval.reporting.asking import elicited
 from surveyeval.reporting.blocks import Fact
 from surveyeval.reporting.comparison import resampled, what_profiles_add
 from surveyeval.reporting.context import Context, plain
+from surveyeval.reporting.evidence import Evidence, place
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import count, enumerate_words
 from surveyeval.reporting.quantities import axis
+from surveyeval.reporting.use import EQUIVALENCES, equivalent
 
 __all__ = ["generated", "human_source", "limits", "undecided", "wording"]
 
@@ -146,6 +148,9 @@ def undecided(context: Context) -> list[Fact]:
     ]
     if skipped:
         found_by_reason.setdefault("Skipped", []).append(f"All measures within groups ({'; '.join(skipped)}).")
+    margins = _undecidable_margins(context)
+    if margins:
+        found_by_reason.setdefault("Undecidable", []).extend(margins)
     facts = []
     for reason, explained in _REASONS.items():
         if reason in found_by_reason:
@@ -224,7 +229,7 @@ def _limits(context: Context) -> Iterator[Fact]:
     yield Fact(
         "Reference",
         f"A reference is {context.words.sample} of the same size, not perfection; passing is not evidence of equality; equivalence "
-        "is claimed for nothing on this card: no equivalence test was run.",
+        f"is claimed {claimed(context)}",
     )
     yield Fact(
         "Scope",
@@ -236,6 +241,35 @@ def _limits(context: Context) -> Iterator[Fact]:
         "These results hold for this survey. Nothing here supports replacing respondents, estimating effects, or describing a "
         "subgroup that was not tested.",
     )
+
+
+def claimed(context: Context) -> str:
+    """For what equivalence is claimed: what passed a test within a margin that the task declared, by model."""
+    if context.synthetic:
+        return "for nothing on this card, whose reference is not human data."
+    margins = context.task.get("equivalence") or {}
+    if not any(value for name, value in margins.items() if name != "reason"):
+        return "for nothing on this card: the task declares no margins."
+    tested = any((run.estimates["quantity"] == "equivalence").any() for run in context.runs)
+    if not tested:
+        return "for nothing on this card: no equivalence test was run."
+    found = {name: equivalent(run) for name, run in zip(context.names, context.runs, strict=True)}
+    said = [f"{name}: {'; '.join(shown)}" for name, shown in found.items() if shown]
+    if not said:
+        return "for nothing on this card: no test within the task’s margins passed."
+    reason = f" Margins: {str(margins['reason']).rstrip('.')}." if margins.get("reason") else ""
+    return f"only for: {'. '.join(said)}.{reason}"
+
+
+def _undecidable_margins(context: Context) -> list[str]:
+    """Declared margins that so many people cannot decide, with the smallest that they could."""
+    places: dict[str, dict[str, None]] = {}
+    for evidence in map(Evidence, context.runs):
+        for field, words in EQUIVALENCES.items():
+            for row in evidence.rows("equivalence", metric=field):
+                if row["status"] == "undecidable" and not row["arm"] and (field == "effect" or not row["term"]):
+                    places.setdefault(words, {})[place(row)] = None
+    return [f"Equivalence of {words} ({'; '.join(found)})." for words, found in places.items()]
 
 
 def absent_axes(context: Context) -> list[str]:
