@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from surveyeval.data.design import LonelyPSU
 from surveyeval.data.sample import Sample, State
 from surveyeval.data.weights import kish
+from surveyeval.engine.bounds import bounds
+from surveyeval.engine.design_based import Survey, mean, share_interval, survey_of
 from surveyeval.engine.full_regression import Fit, fit_logit, fit_ols
+from surveyeval.engine.states import states_by_group
 from surveyeval.task.schema import RegressionSpec
 from surveyeval.task.task import Item, Task
 
-__all__ = ["GREY_BELOW", "SKIPPED_BELOW", "describe", "size_status", "wilson"]
+__all__ = ["GREY_BELOW", "SKIPPED_BELOW", "describe", "size_status"]
 
 FloatArray = NDArray[np.float64]
 Row = dict[str, Any]
@@ -34,6 +38,8 @@ GREY_BELOW = 30.0
 def describe(task: Task, human: Sample, simulated: Sequence[Sample], pilot: Sample) -> dict[str, list[Row] | Row]:
     """Descriptive tables, ready for JSON (None where a number is undefined).
 
+    Errors and intervals of people's numbers follow from weights, strata and PSUs, see `surveyeval.engine.design_based`.
+
     Parameters
     ----------
     task : Task
@@ -46,36 +52,22 @@ def describe(task: Task, human: Sample, simulated: Sequence[Sample], pilot: Samp
     Returns
     -------
     dict
-        ``sizes``, ``distributions``, ``coefficients``, ``coherence``, ``states``, ``mass``, ``groups``.
+        ``sizes``, ``distributions``, ``means``, ``coefficients``, ``coherence``, ``states``, ``states_by_group``, ``bounds``,
+        ``mass``, ``groups``.
     """
+    survey = survey_of(human, task.spec.source.lonely_psu)
     return {
-        "sizes": _sizes(task, human, simulated, pilot),
-        "distributions": list(_distributions(task, human, simulated)),
+        "sizes": _sizes(task, human, simulated, pilot, survey),
+        "distributions": list(_distributions(task, human, simulated, survey)),
+        "means": list(_means(task, human, simulated, survey)),
         "coefficients": list(_coefficients(task, human, simulated[0])),
-        "coherence": list(_coherence(task, human, simulated)),
+        "coherence": list(_coherence(task, human, simulated, survey)),
         "states": list(_states(task, human, simulated)),
+        "states_by_group": list(states_by_group(task, human, simulated)),
+        "bounds": list(bounds(task, human, simulated)),
         "mass": list(_mass(task, simulated)),
         "groups": list(_groups(task, human)),
     }
-
-
-def wilson(share: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a share; `n` may be an effective sample size.
-
-    Source: Wilson (1927), Journal of the American Statistical Association 22.
-
-    Examples
-    --------
-    >>> low, high = wilson(0.5, 100)
-    >>> round(low, 4), round(high, 4)
-    (0.4038, 0.5962)
-    """
-    if not n > 0:
-        return float("nan"), float("nan")
-    z2 = float(stats.norm.ppf(0.5 + level / 2)) ** 2
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = float(np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def size_status(half_n_eff: float) -> str:
@@ -85,7 +77,7 @@ def size_status(half_n_eff: float) -> str:
     return "grey" if half_n_eff < GREY_BELOW else "ok"
 
 
-def _sizes(task: Task, human: Sample, simulated: Sequence[Sample], pilot: Sample) -> Row:
+def _sizes(task: Task, human: Sample, simulated: Sequence[Sample], pilot: Sample, survey: Survey) -> Row:
     arms = []
     for arm in task.arms:
         rows = human.arm == arm.key
@@ -99,6 +91,9 @@ def _sizes(task: Task, human: Sample, simulated: Sequence[Sample], pilot: Sample
         "draws": len(simulated),
         "paired": simulated[0].paired,
         "arms": arms,
+        "weighted": human.weighted,
+        "n_strata": survey.design.n_strata if survey.design.stratified else None,
+        "n_psu": survey.design.n_units if survey.design.clustered else None,
     }
 
 
@@ -111,16 +106,16 @@ def _in_arm(sample: Sample, arm: str) -> NDArray[np.bool_]:
     return np.ones(sample.n, dtype=bool) if arm == "" else np.asarray(sample.arm == arm)
 
 
-def _distributions(task: Task, human: Sample, simulated: Sequence[Sample]) -> Iterator[Row]:
+def _distributions(task: Task, human: Sample, simulated: Sequence[Sample], survey: Survey) -> Iterator[Row]:
     exact = task.spec.interview.mode == "independent"
     for item in task.items:
         for arm in _arms(task):
             people = _in_arm(human, arm) & human.answered(item.name)
-            shares = _shares(human, item, people)
-            n_eff = float(kish(human.weight[people]))
+            chosen = human.answers[item.name][:, None] == np.arange(item.k)
+            shares, errors = mean(chosen.astype(float), people, survey)
             model, n_simulated, basis = _simulated_shares(item, simulated, arm, exact)
             for k, option in enumerate(item.options):
-                low, high = wilson(shares[k], n_eff)
+                low, high = share_interval(shares[k], errors[k], people, survey)
                 yield {
                     "item": item.name,
                     "question": item.question,
@@ -162,6 +157,36 @@ def _simulated_shares(item: Item, draws: Sequence[Sample], arm: str, exact: bool
     return (np.mean(shares, axis=0) if shares else np.full(item.k, np.nan)), n, "draws"
 
 
+def _means(task: Task, human: Sample, simulated: Sequence[Sample], survey: Survey) -> Iterator[Row]:
+    """Means of items with values, with t intervals of the people's."""
+    for item in task.items:
+        if not item.ordered:
+            continue
+        values = np.asarray(item.values, dtype=float)
+        for arm in _arms(task):
+            people = _in_arm(human, arm) & human.answered(item.name)
+            value, error = mean(values[human.answers[item.name]][:, None], people, survey)
+            freedom = survey.design.take(people & (human.weight > 0)).degrees_of_freedom
+            reach = float(stats.t.ppf(0.975, freedom) * error[0]) if freedom > 0 else float("nan")
+            drawn = [
+                float(np.average(values[sample.answers[item.name][rows]], weights=sample.weight[rows]))
+                for sample in simulated
+                for rows in (_in_arm(sample, arm) & sample.answered(item.name),)
+                if sample.weight[rows].sum() > 0
+            ]
+            yield {
+                "item": item.name,
+                "arm": arm,
+                "human": _number(value[0]),
+                "human_se": _number(error[0]),
+                "human_low": _number(value[0] - reach),
+                "human_high": _number(value[0] + reach),
+                "simulated": _mean(drawn),
+                "n_human": int(people.sum()),
+                "degrees_of_freedom": freedom,
+            }
+
+
 def _coefficients(task: Task, human: Sample, simulated: Sample) -> Iterator[Row]:
     for regression in task.spec.regressions:
         head: Row = {"regression": regression.name, "formula": regression.formula, "family": regression.family}
@@ -170,7 +195,8 @@ def _coefficients(task: Task, human: Sample, simulated: Sample) -> Iterator[Row]
             yield {**head, "term": "", "block": "", "status": "not_applicable", "reason": reason}
             continue
         people, model = task.design(human, regression), task.design(simulated, regression)
-        fits = [_fit(sample, design, regression) for sample, design in ((human, people), (simulated, model))]
+        rule = task.spec.source.lonely_psu
+        fits = [_fit(sample, design, regression, rule) for sample, design in ((human, people), (simulated, model))]
         truth = (task.spec.truth or {}).get(regression.name, {})
         for j, (term, block) in enumerate(zip(people.terms, people.blocks, strict=True), start=1):
             reasons = [
@@ -190,10 +216,12 @@ def _coefficients(task: Task, human: Sample, simulated: Sample) -> Iterator[Row]
             }
 
 
-def _fit(sample: Sample, design: Any, regression: RegressionSpec) -> Fit:
+def _fit(sample: Sample, design: Any, regression: RegressionSpec, lonely_psu: LonelyPSU) -> Fit:
     rows = design.valid
     estimate = fit_ols if regression.family == "ols" else fit_logit
-    return estimate(design.X[rows], design.y[rows], sample.weight[rows])
+    survey = survey_of(sample, lonely_psu)
+    drawn = None if survey.plain else survey.design.take(rows)
+    return estimate(design.X[rows], design.y[rows], sample.weight[rows], drawn)
 
 
 def _coefficient(side: str, fit: Fit, j: int) -> Row:
@@ -204,7 +232,7 @@ def _coefficient(side: str, fit: Fit, j: int) -> Row:
     }
 
 
-def _coherence(task: Task, human: Sample, simulated: Sequence[Sample]) -> Iterator[Row]:
+def _coherence(task: Task, human: Sample, simulated: Sequence[Sample], survey: Survey) -> Iterator[Row]:
     for rule in task.spec.coherence:
         for side, samples in (("people", [human]), ("simulation", simulated)):
             outcomes = [task.coherence(sample, rule) for sample in samples]
@@ -215,10 +243,15 @@ def _coherence(task: Task, human: Sample, simulated: Sequence[Sample]) -> Iterat
                     for mask in (_in_arm(sample, arm),)
                 ]
                 row: Row = {key: _mean([one[key] for one in rows]) for key in rows[0]}
-                gap, n_eff = row["gap"], row.pop("gap_n")
-                low, high = (np.nan, np.nan) if gap is None else wilson(gap, n_eff)
-                interval = {"gap_low": _number(low), "gap_high": _number(high)} if side == "people" else {}
+                interval = _gap_interval(outcomes[0], _in_arm(human, arm), survey) if side == "people" else {}
                 yield {"rule": rule.name, "side": side, "arm": arm, **row, **interval}
+
+
+def _gap_interval(outcome: NDArray[np.int8], rows: NDArray[np.bool_], survey: Survey) -> Row:
+    determined = rows & (outcome >= 0)
+    gap, error = mean((outcome == 0).astype(float)[:, None], determined, survey)
+    low, high = share_interval(float(gap[0]), float(error[0]), determined, survey)
+    return {"gap_low": _number(low), "gap_high": _number(high)}
 
 
 def _outcome(outcome: NDArray[np.int8], weight: FloatArray) -> dict[str, float]:
@@ -233,7 +266,6 @@ def _outcome(outcome: NDArray[np.int8], weight: FloatArray) -> dict[str, float]:
         "undetermined": float((outcome == -1).sum()),
         "missing": float((outcome == -2).sum()),
         "gap": gap,
-        "gap_n": float(kish(weight[determined])),
     }
 
 

@@ -1,8 +1,9 @@
 """Regressions on a full sample, as the original analysis would print them.
 
-Least squares with HC2 errors and maximum-likelihood logit with model-based errors, by statsmodels. (The cross-half
-comparison of coefficients uses other estimators: halves are often separated.) A term that the sample cannot tell is
-named with its reason, and the others are still estimated.
+Least squares and maximum-likelihood logit by statsmodels, with errors that follow from how people were drawn: HC2 and
+model-based errors for respondents drawn one by one, CR2 for least squares on clusters, and linearised errors under weights
+or strata. (The cross-half comparison of coefficients uses other estimators: halves are often separated.) A term that the
+sample cannot tell is named with its reason, and the others are still estimated.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
+
+from surveyeval.data.design import Design, simple_design
+from surveyeval.engine.design_based import linearised
+from surveyeval.metric.clustered import cr2
 
 __all__ = ["Fit", "fit_logit", "fit_ols"]
 
@@ -36,7 +41,7 @@ class Fit:
     reason : tuple of str
         Why a coefficient is not estimable; empty where it is.
     errors : str
-        ``HC2``, ``model`` or ``sandwich`` (weighted logit).
+        ``HC2``, ``CR2``, ``model`` or ``linearised``.
     """
 
     n: int
@@ -48,41 +53,79 @@ class Fit:
     errors: str
 
 
-def fit_ols(X: FloatArray, y: FloatArray, weight: FloatArray) -> Fit:
-    """Least squares with HC2 errors and t intervals; weighted where the weights differ.
+def fit_ols(X: FloatArray, y: FloatArray, weight: FloatArray, design: Design | None = None) -> Fit:
+    """Least squares with t intervals; weighted where the weights differ.
 
-    Source of HC2: MacKinnon and White (1985).
+    Parameters
+    ----------
+    X : (n, p) float array
+        The intercept first.
+    y, weight : (n,) float arrays
+    design : Design, optional
+        Strata and PSUs of these rows; default: respondents drawn one by one.
+
+    Notes
+    -----
+    Errors are HC2 (MacKinnon and White 1985); in clusters without weights and strata CR2 with Satterthwaite's degrees of
+    freedom (Bell and McCaffrey 2002); else linearised (Binder 1983), with the degrees of freedom of the design, as by R's
+    svyglm.
     """
     from statsmodels.regression.linear_model import WLS
 
+    weighted = bool(len(weight)) and not np.all(weight == weight[0])
+    stratified, clustered = (False, False) if design is None else (design.stratified, design.clustered)
+    errors = "linearised" if weighted or stratified else "CR2" if clustered else "HC2"
     reasons = _unidentified(X)
     kept = np.array([not reason for reason in reasons])
     if len(y) <= kept.sum() or np.ptp(y) == 0:
         return _nothing(
-            X, y, "HC2", "the response does not vary" if len(y) and np.ptp(y) == 0 else "too few complete rows"
+            X, y, errors, "the response does not vary" if len(y) and np.ptp(y) == 0 else "too few complete rows"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = WLS(y, X[:, kept], weights=weight / weight.mean()).fit(cov_type="HC2", use_t=True)
-    if not np.all(np.isfinite(result.bse)):
-        return _nothing(X, y, "HC2", "a row determines a coefficient alone")
     # A perfect fit has no residual variance: its zero standard errors would make every term significant.
     if np.max(np.abs(result.resid)) <= 1e-10 * max(1.0, float(np.max(np.abs(y)))):
-        return _nothing(X, y, "HC2", "no residual variance")
-    return _spread(X, y, kept, result.params, result.bse, stats.t.ppf(0.975, result.df_resid), reasons, "HC2")
+        return _nothing(X, y, errors, "no residual variance")
+    if errors == "HC2":
+        if not np.all(np.isfinite(result.bse)):
+            return _nothing(X, y, errors, "a row determines a coefficient alone")
+        return _spread(X, y, kept, result.params, result.bse, stats.t.ppf(0.975, result.df_resid), reasons, errors)
+    if errors == "CR2":
+        assert design is not None
+        if len(np.unique(design.unit)) <= kept.sum():
+            return _nothing(X, y, errors, "no more PSUs than coefficients")
+        error, freedom = cr2(X[:, kept], np.asarray(result.resid), design.unit)
+        return _spread(X, y, kept, result.params, error, stats.t.ppf(0.975, freedom), reasons, errors)
+    scores = X[:, kept] * (weight * np.asarray(result.resid))[:, None]
+    bread = np.linalg.inv((X[:, kept] * weight[:, None]).T @ X[:, kept])
+    return _linearised(X, y, kept, np.asarray(result.params), scores @ bread, design, reasons)
 
 
-def fit_logit(X: FloatArray, y: FloatArray, weight: FloatArray) -> Fit:
-    """Maximum-likelihood logit with model-based errors; pseudo-likelihood with sandwich errors under weights.
+def fit_logit(X: FloatArray, y: FloatArray, weight: FloatArray, design: Design | None = None) -> Fit:
+    """Maximum-likelihood logit with model-based errors; under a design or weights, pseudo-likelihood with linearised ones.
 
+    Parameters
+    ----------
+    X : (n, p) float array
+        The intercept first.
+    y : (n,) float array of 0 and 1
+    weight : (n,) float array
+    design : Design, optional
+        Strata and PSUs of these rows; default: respondents drawn one by one.
+
+    Notes
+    -----
     Separated terms have no finite estimate: they are found by linear programming (Konis 2007), named, and the others are
-    estimated on the rows that the separation leaves undetermined, which is the limit of maximum likelihood.
+    estimated on the rows that the separation leaves undetermined, which is the limit of maximum likelihood. Linearised
+    errors: Binder (1983), with the degrees of freedom of the design, as by R's svyglm.
     """
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM
 
     weighted = bool(len(weight)) and not np.all(weight == weight[0])
-    errors = "sandwich" if weighted else "model"
+    plain = not weighted and (design is None or not (design.stratified or design.clustered))
+    errors = "model" if plain else "linearised"
     if len(y) == 0 or np.ptp(y) == 0:
         return _nothing(X, y, errors, "the response does not vary")
     reasons = list(_unidentified(X))
@@ -98,13 +141,40 @@ def fit_logit(X: FloatArray, y: FloatArray, weight: FloatArray) -> Fit:
         kept = np.array([not reason for reason in reasons])
     if not kept.any() or rows.sum() <= kept.sum() or np.ptp(y[rows]) == 0:
         return _nothing(X, y, errors, "separation: the response is predicted without error")
+    design_matrix, w = X[rows][:, kept], weight[rows]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = GLM(y[rows], X[rows][:, kept], family=Binomial(), var_weights=weight[rows] / weight[rows].mean())
-        result = model.fit(cov_type="HC0" if weighted else "nonrobust", maxiter=100)
+        model = GLM(y[rows], design_matrix, family=Binomial(), var_weights=w / w.mean())
+        result = model.fit(maxiter=100)
     if not result.converged or not np.all(np.isfinite(result.bse)):
         return _nothing(X, y, errors, "maximum likelihood did not converge")
-    return _spread(X, y, kept, result.params, result.bse, _Z, tuple(reasons), errors)
+    if plain:
+        return _spread(X, y, kept, result.params, result.bse, _Z, tuple(reasons), errors)
+    p = np.asarray(result.fittedvalues)
+    scores = design_matrix * (w * (y[rows] - p))[:, None]
+    bread = np.linalg.inv((design_matrix * (w * p * (1 - p))[:, None]).T @ design_matrix)
+    within = (simple_design(len(y)) if design is None else design).take(rows)
+    return _linearised(X, y, kept, np.asarray(result.params), scores @ bread, within, tuple(reasons))
+
+
+def _linearised(
+    X: FloatArray,
+    y: FloatArray,
+    kept: BoolArray,
+    estimate: FloatArray,
+    influence: FloatArray,
+    design: Design | None,
+    reasons: tuple[str, ...],
+) -> Fit:
+    design = simple_design(len(y)) if design is None else design
+    freedom = design.degrees_of_freedom + 1 - int(kept.sum())
+    if freedom < 1:
+        reason = (
+            f"{design.degrees_of_freedom} degrees of freedom of the design are too few for {kept.sum()} coefficients"
+        )
+        return _nothing(X, y, "linearised", reason)
+    error = np.sqrt(np.maximum(np.diag(linearised(influence, design)), 0.0))
+    return _spread(X, y, kept, estimate, error, stats.t.ppf(0.975, freedom), reasons, "linearised")
 
 
 def _unidentified(X: FloatArray) -> tuple[str, ...]:
@@ -150,13 +220,15 @@ def _spread(
     kept: BoolArray,
     estimate: FloatArray,
     error: FloatArray,
-    half_width: float,
+    half_width: float | FloatArray,
     reasons: tuple[str, ...],
     errors: str,
 ) -> Fit:
     coefficient, standard_error = np.full(X.shape[1], np.nan), np.full(X.shape[1], np.nan)
     coefficient[kept], standard_error[kept] = estimate, error
-    low, high = coefficient - half_width * standard_error, coefficient + half_width * standard_error
+    reach = np.full(X.shape[1], np.nan)
+    reach[kept] = half_width * error
+    low, high = coefficient - reach, coefficient + reach
     return Fit(len(y), coefficient, standard_error, low, high, reasons, errors)
 
 

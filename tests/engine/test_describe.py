@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
 from surveyeval.data.sample import State
-from surveyeval.engine.describe import describe, size_status, wilson
+from surveyeval.engine.describe import describe, size_status
+from surveyeval.engine.design_based import wilson
 from surveyeval.engine.full_regression import fit_logit, fit_ols
 from surveyeval.task.human import load_human
 from surveyeval.task.load import load_task
@@ -69,9 +70,10 @@ def test_weighted_logit_has_sandwich_errors():
     np.testing.assert_allclose(X.T @ (w * (y - p)), 0, atol=1e-6)
     bread = np.linalg.inv((X * (w * p * (1 - p))[:, None]).T @ X)
     scores = X * (w * (y - p))[:, None]
-    meat = scores.T @ scores
+    centred = scores - scores.mean(axis=0)
+    meat = len(y) / (len(y) - 1) * centred.T @ centred
     np.testing.assert_allclose(fit.error, np.sqrt(np.diag(bread @ meat @ bread)), rtol=1e-6)
-    assert fit.errors == "sandwich"
+    assert fit.errors == "linearised"
 
 
 def test_terms_that_the_sample_cannot_tell_are_named_and_the_others_estimated():
@@ -125,7 +127,9 @@ def anes96():
 
 def test_tables_are_json_and_name_every_part(anes96):
     tables = describe(*anes96)
-    assert set(tables) == {"sizes", "distributions", "coefficients", "coherence", "states", "mass", "groups"}
+    assert set(tables) == {
+        "sizes", "distributions", "means", "coefficients", "coherence", "states", "states_by_group", "bounds", "mass", "groups"
+    }  # fmt: skip
     json.dumps(tables, allow_nan=False)
     assert tables["sizes"]["n_human"] == anes96[1].n
     assert tables["sizes"]["draws"] == 2
@@ -149,9 +153,11 @@ def test_weights_enter_shares_and_their_effective_sample_size(anes96):
     row = describe(task, replace(people, weight=w), simulated, pilot)["distributions"]
     row = next(r for r in row if r["item"] == "vote")
     share = w[people.answers["vote"] == 0].sum() / w.sum()
-    n_eff = w.sum() ** 2 / (w**2).sum()
+    # The ratio estimator by hand; its error says how many people drawn at random would know as much.
+    scores = w * ((people.answers["vote"] == 0) - share) / w.sum()
+    n_eff = share * (1 - share) / (people.n / (people.n - 1) * (scores**2).sum())
     assert row["human"] == pytest.approx(share)
-    assert (row["human_low"], row["human_high"]) == pytest.approx(wilson(share, n_eff))
+    assert (row["human_low"], row["human_high"]) == pytest.approx(wilson(share, n_eff, degrees_of_freedom=people.n - 1))
 
 
 def test_a_copy_of_the_people_has_their_coefficients(anes96):
