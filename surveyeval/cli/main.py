@@ -19,11 +19,16 @@ _COMMANDS = {
     "run": ("surveyeval.cli.run", "Let models answer a task, score them, render a report card."),
     "score": ("surveyeval.cli.run", "Score finished runs again; needs no model."),
     "report": ("surveyeval.cli.run", "Render the card of one run, or one card of several."),
+    "compare": ("surveyeval.cli.compare", "Differences between models, on the same people."),
+    "power": ("surveyeval.cli.power", "What a task's people can decide, before any model runs."),
     "finetune": ("surveyeval.cli.finetune", "Train an adapter on a small pilot of a task's people."),
     "study": ("surveyeval.cli.study", "Run a grid of models, pilots and seeds on one test set."),
-    "ls": ("surveyeval.cli.listing", "List tasks, models, elicitations, metrics, studies, plugins or runs."),
+    "init": ("surveyeval.cli.init", "Draft a task file from a data file."),
+    "preview": ("surveyeval.cli.preview", "Show what a model reads, word for word, before any run."),
+    "ls": ("surveyeval.cli.listing", "List tasks, sources, models, elicitations, metrics, studies, plugins or runs."),
     "show": ("surveyeval.cli.show", "Show a task, a model scheme, a metric or a run."),
     "cache": ("surveyeval.cli.cache", "What language models answered before: info, clear."),
+    "schema": ("surveyeval.cli.schema", "Print the JSON Schema of task files, for editors."),
     "validate": ("surveyeval.cli.validate", "Find everything wrong in task files, without a model."),
 }
 

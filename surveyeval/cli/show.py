@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,6 @@ from surveyeval.cli.output import one_line, print_entries, print_problem, say, s
 from surveyeval.errors import ConfigError, PluginError, did_you_mean
 
 if TYPE_CHECKING:
-    from surveyeval.metric.protocol import MetricSpec
     from surveyeval.registration import Registration
 
 __all__ = ["show"]
@@ -55,6 +54,7 @@ def _show_task(name: str) -> None:
     say()
     facts = [
         ("source", [f"{source.use}, {source.provenance}, {source.licence}"]),
+        ("people", [source.keep or ""]),
         ("profile", [", ".join(task.profile) or "none"]),
         ("profile sets", [", ".join(spec.profile_sets)]),
         ("subgroups", [", ".join(spec.subgroups)]),
@@ -67,7 +67,7 @@ def _show_task(name: str) -> None:
     _heading("Items")
     print_entries(
         (
-            (item.name, [f"{item.role}, {item.kind}", item.question, " / ".join(map(one_line, item.labels))])
+            (item.name, [f"{item.role}, {item.kind}", item.words, " / ".join(map(one_line, item.labels))])
             for item in task.items
         ),
         indent=2,
@@ -75,6 +75,9 @@ def _show_task(name: str) -> None:
     if spec.coherence:
         _heading("Rules")
         print_entries(((rule.name, [rule.follows]) for rule in spec.coherence), indent=2)
+    if spec.associations:
+        _heading("Associations")
+        print_entries(((one.predictor, [", ".join(one.outcomes)]) for one in spec.associations), indent=2)
     if spec.regressions:
         _heading("Regressions")
         print_entries(((one.name, [f"{one.family}: {one.formula}"]) for one in spec.regressions), indent=2)
@@ -115,7 +118,8 @@ def _show_registered(entry: Registration) -> None:
             _options(entry)
         loaded = entry.load()
         if entry.kind == "metric":
-            say(_reading(loaded().spec))
+            _metric(loaded())
+            return
         documentation = inspect.getdoc(loaded)
     except PluginError as error:  # what was registered is worth showing all the same
         for problem in error.problems:
@@ -126,15 +130,22 @@ def _show_registered(entry: Registration) -> None:
         say(documentation)
 
 
-def _reading(spec: MetricSpec) -> str:
-    from surveyeval.reporting.quantities import floor_label
+def _metric(loaded: Any) -> None:
+    """Facts of the spec, then the docstring by sections: the text of the metric's page."""
+    from surveyeval.reporting.metric_page import metric_page, plain
 
-    best = {"lower": "lower is closer to people", "higher": "higher is closer to people"}
-    low, high = spec.range
-    bounds = f"from {low:g}" if low is not None else ""
-    bounds += f" to {high:g}" if high is not None else ""
-    parts = [best.get(spec.direction, "best where people are"), bounds.strip(), f"floor: {floor_label(spec.floor)}"]
-    return f"Axis {spec.axis}; {'; '.join(part for part in parts if part)}."
+    page = metric_page(loaded)
+    print_entries((name, [plain(text)]) for name, text in {"label": page.label, **page.facts}.items())
+    for heading, paragraphs in {
+        "": (page.documentation.summary, *page.documentation.definition),
+        **page.documentation.sections,
+    }.items():
+        if heading:
+            _heading(heading)
+        for number, paragraph in enumerate(filter(None, paragraphs)):
+            if number or not heading:
+                say()
+            say(plain(paragraph), indent=2 if heading else 0)
 
 
 def _options(entry: Registration) -> None:

@@ -118,7 +118,7 @@ def _distributions(task: Task, human: Sample, simulated: Sequence[Sample], surve
                 low, high = share_interval(shares[k], errors[k], people, survey)
                 yield {
                     "item": item.name,
-                    "question": item.question,
+                    "question": item.words,
                     "role": item.role,
                     "kind": item.kind,
                     "wording": item.spec.wording,

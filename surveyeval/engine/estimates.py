@@ -11,6 +11,7 @@ import pandas as pd
 __all__ = ["COLUMNS", "QUANTITIES", "from_records", "make_table", "to_records"]
 
 #: matched, reference and floor share size and splits; `estimate` is the full sample and is never compared with them.
+#: `indistinguishable` and `equivalence` are tests on the full sample.
 QUANTITIES = (
     "matched",
     "reference",
@@ -21,6 +22,8 @@ QUANTITIES = (
     "gain_over_cell",
     "gain_over_floor",
     "gain_over",
+    "indistinguishable",
+    "equivalence",
 )
 
 _TEXT = ("task", "version", "model", "quantity", "comparison", "metric", "axis", "name", "item", "group", "arm", "regression",
@@ -39,12 +42,14 @@ _NUMBERS = (
     "target",
     "p",
     "p_adjusted",
+    "margin",
+    "decidable",
 )
 
 COLUMNS = ("task", "version", "model", "quantity", "comparison", "metric", "axis", "name", "item", "group", "arm", "regression",
            "term", "rule", "block", "value", "low", "high", "level", "interval_method", "n_human", "n_simulated", "n_eff",
            "half", "draws", "sd_draws", "estimand", "direction", "target", "floor_name", "headline", "status", "reason",
-           "family", "p", "p_adjusted", "flags")  # fmt: skip
+           "family", "p", "p_adjusted", "margin", "decidable", "flags")  # fmt: skip
 
 
 def make_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -16,13 +16,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from surveyeval.data.design import design_of
 from surveyeval.data.sample import Sample
 from surveyeval.data.seeds import generator
 from surveyeval.engine.estimates import make_table
 from surveyeval.engine.rows import Rows
-from surveyeval.engine.tracks import Track, loss_of
-from surveyeval.metric.protocol import Key, Metric, MetricSpec, Values
-from surveyeval.metric.resampling import halves, jackknife_groups
+from surveyeval.engine.significance import with_tests
+from surveyeval.engine.tracks import Track, loss_of, over_splits
+from surveyeval.errors import DataError
+from surveyeval.metric.protocol import Key, Metric, MetricSpec, OverSplits, Values
+from surveyeval.metric.resampling import half_sizes, halves, jackknife_factors, jackknife_groups, jackknife_of
 from surveyeval.model.baselines import make_baseline
 from surveyeval.model.protocol import Interviews, Respondent
 from surveyeval.task.task import Task
@@ -48,6 +51,7 @@ def evaluate(
     against: Sequence[str] = (),
     floors: Mapping[str, Respondent] | None = None,
     hidden: frozenset[str] = frozenset(),
+    tests: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Compare simulated samples with people.
@@ -73,6 +77,8 @@ def evaluate(
         Naive stand-ins that are fitted already; default: fitted on the pilot.
     hidden : frozenset of str
         Profile fields that the models did not see; the floors do not see them either.
+    tests : bool
+        Whether to add tests of difference and of equivalence, see `surveyeval.engine.significance`.
     progress : callable, optional
         Called with (done, total).
 
@@ -80,10 +86,39 @@ def evaluate(
     -------
     DataFrame
         Long form, see `surveyeval.engine.estimates`.
+
+    Raises
+    ------
+    DataError
+        When a simulated sample does not have one row for each person, or a stratum has one PSU and the task does not say
+        what to do about it.
     """
-    return make_table(
-        _Evaluation(task, human, simulated, pilot, metrics, seed, splits, against, floors, hidden).rows(progress)
-    )
+    evaluation = _Evaluation(task, human, simulated, pilot, metrics, seed, splits, against, floors, hidden)
+    table = make_table(evaluation.rows(progress))
+    if not tests:
+        return table
+    return with_tests(table, task, human, simulated, pilot, metrics=evaluation.metrics, seed=seed, splits=splits)
+
+
+class _Weights:
+    """Membership times survey weights, found once for all samples that carry the same weights; nobody may write to it.
+
+    Metrics recognise it by identity, and keep what they tabulated with it.
+    """
+
+    def __init__(self, membership: FloatArray) -> None:
+        self._membership = membership
+        self._made: dict[int, tuple[FloatArray, FloatArray]] = {}
+
+    def of(self, sample: Sample) -> FloatArray:
+        """(rows, n) weights of a sample."""
+        key = id(sample.weight)
+        if key not in self._made:
+            made = self._membership if np.all(sample.weight == 1) else self._membership * sample.weight
+            made = made if made.base is None else made.copy()  # a view of what somebody else may write to
+            made.flags.writeable = False
+            self._made[key] = (sample.weight, made)  # the column is kept, so that its id stays its own
+        return self._made[key][1]
 
 
 class _Evaluation:
@@ -95,13 +130,18 @@ class _Evaluation:
         self.hidden = hidden
         self.against = [name for name in against if name in simulated]
         self.task, self.human, self.simulated, self.pilot = task, human, simulated, pilot
-        self.make = Rows(task, human, seed)
+        self._same_size()
         self.seed = seed
-        reasons = [(metric, metric.applicable(task)) for metric in metrics]
+        reasons = [(metric, metric.applicable(task) or metric.spec.refusal(human)) for metric in metrics]
         self.skipped = [(metric, reason) for metric, reason in reasons if reason is not None]
         self.metrics = [metric for metric, reason in reasons if reason is None]
         self.splits = {id(metric): splits or metric.spec.splits for metric in self.metrics}
-        self.group = jackknife_groups(human.arm, seed)
+        self.design = design_of(human, task.spec.source.lonely_psu)
+        self.group = jackknife_groups(human.arm, seed, self.design)
+        most = max(self.splits.values(), default=1)
+        self.make = Rows(
+            task, human, seed, jackknife_of(self.group, self.design), half_sizes(human.arm, seed, most, self.design)
+        )
         self.floors: dict[str, Respondent] = dict(floors or {})
         for name in FLOORS:
             if name not in self.floors:
@@ -110,10 +150,20 @@ class _Evaluation:
         self.cache: dict[Any, Any] = {}
         self._leave_out_what_fails()
 
+    def _same_size(self) -> None:
+        """More rows than people would make anything significant, so they are no simulated sample of these people."""
+        for name, draws in self.simulated.items():
+            for sample in draws:
+                if sample.n != self.human.n:
+                    raise DataError(
+                        f"model {name!r} has {sample.n} simulated rows for {self.human.n} people",
+                        hint="a simulated sample has one row for each person; give further rows as further draws",
+                    )
+
     def _leave_out_what_fails(self) -> None:
         """A metric of a plugin that raises costs its own rows, and nobody else's. Our own may raise: that is a mistake."""
         samples = [sample for draws in self.simulated.values() for sample in draws] + [self.human]
-        weights = halves(self.human.arm, self.group, self.seed, 0)
+        weights = halves(self.human.arm, self.group, self.seed, 0, self.design)
         for metric in [one for one in self.metrics if not type(one).__module__.startswith("surveyeval.")]:
             try:
                 for sample in samples:
@@ -157,11 +207,13 @@ class _Evaluation:
         for split in range(total):
             if progress is not None:
                 progress(split, total)
-            weights = halves(self.human.arm, self.group, self.seed, split)
+            weights = halves(self.human.arm, self.group, self.seed, split, self.design)
             redrawn = [(f"floor {name}", 0, self._draw(name, split)) for name in FLOORS]
             shuffle = int(generator(self.seed, "shuffle", str(split)).integers(2**31))
             cache = dict(self.cache)  # floors live for one split; what is kept of them goes with it
-            for metric in metrics:
+            people, stand_ins = _Weights(weights.human), _Weights(weights.simulated)
+            # Metrics without a jackknife need the first rows of what those with one have found.
+            for metric in sorted(metrics, key=lambda one: one.spec.interval != "jackknife"):
                 if split >= self.splits[id(metric)]:
                     continue
                 for name, number, sample in [*fixed, *redrawn]:
@@ -171,13 +223,17 @@ class _Evaluation:
                         comparison = metric.compare(self.task, self.human, sample, self.pilot, cache)
                     # without a jackknife interval nothing but the two directions of the split is needed
                     rows = slice(None) if metric.spec.interval == "jackknife" else slice(2)
-                    values = comparison.values(
-                        weights.human[rows] * self.human.weight, weights.simulated[rows] * sample.weight, shuffle
-                    )
+                    values = comparison.values(people.of(self.human)[rows], stand_ins.of(sample)[rows], shuffle)
                     tracks.setdefault(key, Track()).add(values, metric.spec)
         if progress is not None:
             progress(total, total)
-        return {key: track.finished() for key, track in tracks.items()}
+        finished = {key: track.finished() for key, track in tracks.items()}
+        for metric in metrics:
+            if isinstance(metric, OverSplits):
+                own = {key: track for key, track in finished.items() if key[0] == id(metric)}
+                reference = own[id(metric), REFERENCE, 0]
+                finished |= {key: over_splits(metric, track, reference) for key, track in own.items()}
+        return finished
 
     def _draw(self, name: str, split: int) -> Sample:
         uniforms = generator(self.seed, "floor", name, str(split)).random((self.human.n, len(self.task.items)))
@@ -205,10 +261,12 @@ class _Evaluation:
         others = {name: np.mean([track.loss for track in drawn_of[name]], axis=0) for name in self.against}
         for model, draws in self.simulated.items():
             drawn = drawn_of[model]
-            full = self._full(metric, draws)
+            full = None if isinstance(metric, OverSplits) else self._full(metric, draws)
             for q, key in enumerate(reference.keys):
                 size = self.make.size(key, reference, q)
                 yield from self._model_rows(spec, key, q, model, drawn, reference, floors, size, others)
+                if full is None:  # a value over splits has no counterpart in the full sample
+                    continue
                 estimate = self.make.row(
                     spec,
                     key,
@@ -285,9 +343,7 @@ class _Evaluation:
 
     def _individual_rows(self, metric: Metric) -> Iterator[dict[str, Any]]:
         spec = metric.spec
-        kept = np.vstack(
-            [np.ones(self.human.n), *((self.group != g).astype(float) for g in range(self.group.max() + 1))]
-        )
+        kept = jackknife_factors(self.group, self.design)
         floors = {name: self._individual(metric, [self._scored(name)], kept) for name in FLOORS if name != "mode"}
         named = floors[spec.floor]
         for q, key in enumerate(named.keys):
@@ -297,11 +353,11 @@ class _Evaluation:
                     **self.make.individual(spec, key, "floor", f"baseline:{name}", values, q),
                     "floor_name": spec.floor,
                 }
-        of_model = {model: self._individual(metric, draws[:1], kept) for model, draws in self.simulated.items()}
+        of_model = {model: self._individual(metric, draws, kept) for model, draws in self.simulated.items()}
         for model, values in of_model.items():
             for q, key in enumerate(named.keys):
                 row = self.make.individual(spec, key, "estimate", model, values, q)
-                yield row
+                yield {**row, "draws": len(self.simulated[model])}
                 for quantity, floor in (("gain_over_floor", named), ("gain_over_cell", floors["cell"])):
                     if row["status"] != "ok":
                         yield self.make.row(spec, key, quantity, model, status=row["status"], reason=row["reason"])
@@ -323,6 +379,11 @@ class _Evaluation:
         return replace(self.human, log_prob=scores, probabilities=given.probabilities, simulated=True)
 
     def _individual(self, metric: Metric, draws: Sequence[Sample], kept: FloatArray) -> Values:
-        sample = draws[0]
-        comparison = metric.compare(self.task, self.human, sample, self.pilot, self.cache)
-        return comparison.values(kept * self.human.weight, kept * sample.weight, self.seed)
+        """Values and losses, mean over draws."""
+        found = []
+        for sample in draws:
+            comparison = metric.compare(self.task, self.human, sample, self.pilot, self.cache)
+            found.append(comparison.values(kept * self.human.weight, kept * sample.weight, self.seed))
+        value = np.mean([one.value for one in found], axis=0)
+        loss = np.mean([loss_of(one, metric.spec) for one in found], axis=0)
+        return replace(found[0], value=value, loss=loss) if len(found) > 1 else found[0]

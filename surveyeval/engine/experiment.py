@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from surveyeval.data.design import design_of
 from surveyeval.data.sample import Sample
 from surveyeval.data.split import Split, make_split
 from surveyeval.engine.manifest import RunOptions
@@ -112,6 +113,7 @@ def prepare(
             hint="train on the task's pilot pool (`--pilot` counts from it), or use other data",
         )
     test = human.sample.take(kept if options.limit is None else kept[: options.limit])
+    design_of(test, task.spec.source.lonely_psu, file=task.file)  # refused before any model has worked
     for named in models:
         if isinstance(named.model, Respondent) and named.model.capabilities.needs_pilot:
             named.model.fit(task, pilot)

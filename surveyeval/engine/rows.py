@@ -13,7 +13,7 @@ from surveyeval.data.sample import Sample
 from surveyeval.data.weights import kish
 from surveyeval.engine.tracks import Track
 from surveyeval.metric.protocol import Key, MetricSpec, Values
-from surveyeval.metric.resampling import jackknife_interval, jackknife_se
+from surveyeval.metric.resampling import Jackknife, half_sizes, jackknife_interval, jackknife_se
 from surveyeval.task.task import Task
 
 __all__ = ["LEVEL", "Rows"]
@@ -37,11 +37,17 @@ class Rows:
     human : Sample
         Test people.
     seed : int
+    jackknife : Jackknife, optional
+        For groups in strata.
+    half_sizes : mapping of arm to float, optional
+        People of each arm in a half; default: half of them, the odd one sitting out.
     """
 
     task: Task
     human: Sample
     seed: int
+    jackknife: Jackknife | None = None
+    half_sizes: Mapping[str, float] | None = None
 
     def row(self, spec: MetricSpec, key: Key, quantity: str, model: str, **columns: Any) -> dict[str, Any]:
         """A row with what all rows of a metric's value share."""
@@ -55,11 +61,10 @@ class Rows:
         return {**base, **columns}
 
     def _half(self, key: Key) -> float:
-        """People in a half, the odd one of each arm sitting out; NaN for a group, whose share of a half varies."""
+        """People in a half; NaN for a group, whose share of a half varies."""
         if "=" in key.group:
             return float("nan")
-        arms, counts = np.unique(self.human.arm.astype(str), return_counts=True)
-        sizes = dict(zip(arms.tolist(), (counts // 2).tolist(), strict=True))
+        sizes = self.half_sizes or half_sizes(self.human.arm, self.seed, 1)
         return float(sizes.get(key.arm, 0) if key.arm else sum(sizes.values()))
 
     def summary(
@@ -95,11 +100,12 @@ class Rows:
             value=float(series[0]),
             reason=reason,
             estimand="expected value between "
-            + ("halves of the group" if np.isnan(half) else f"{half:.0f} people and {half:.0f} stand-ins"),
+            + ("halves of the group" if np.isnan(half) else f"{half:.0f} people and {half:.0f} stand-ins")
+            + (", counted without weights" if spec.weights == "ignored" and self.human.weighted else ""),
             **common,
         )
         if spec.interval == "jackknife" and np.isfinite(series).all():
-            low, high = jackknife_interval(series[0], series[1:], LEVEL)
+            low, high = jackknife_interval(series[0], series[1:], LEVEL, self.jackknife)
             low_end, high_end = spec.range
             row["low"] = float(low) if low_end is None else max(float(low), low_end)
             row["high"] = float(high) if high_end is None else min(float(high), high_end)
@@ -124,7 +130,7 @@ class Rows:
         }[quantity]
         row = self.row(spec, key, quantity, model, value=float(series[0]), estimand=estimand)
         if spec.interval == "jackknife" and np.isfinite(series).all():
-            low, high = jackknife_interval(series[0], series[1:], LEVEL)
+            low, high = jackknife_interval(series[0], series[1:], LEVEL, self.jackknife)
             row |= {"low": float(low), "high": float(high), "level": LEVEL, "interval_method": "jackknife"}
         return row
 
@@ -142,12 +148,12 @@ class Rows:
         span = losses["floor"] - losses["reference"]
         if not np.isfinite(span).all() or not np.isfinite(losses["model"]).all():
             return self.row(spec, key, "recovered", model, status="not_estimable", reason="undefined in some halves")
-        error = float(jackknife_se(span[1:]))
+        error = float(jackknife_se(span[1:], self.jackknife))
         if span[0] <= 0 or span[0] < RESOLUTION * error or not span.all():
             reason = f"the floor is not told from real people: difference {span[0]:.3f}, standard error {error:.3f}"
             return self.row(spec, key, "recovered", model, status="not_resolved", reason=reason)
         ratio = (losses["floor"] - losses["model"]) / span
-        low, high = jackknife_interval(ratio[0], ratio[1:], LEVEL)
+        low, high = jackknife_interval(ratio[0], ratio[1:], LEVEL, self.jackknife)
         return self.row(
             spec, key, "recovered", model, value=float(ratio[0]), low=float(low), high=float(high), level=LEVEL,
             interval_method="jackknife", estimand="share of the way from the floor to real people",
@@ -184,6 +190,6 @@ class Rows:
             n_eff=float(kish(self.human.weight)), estimand="mean over the test people",
         )  # fmt: skip
         if spec.interval == "jackknife":
-            low, high = jackknife_interval(series[0], series[1:], LEVEL)
+            low, high = jackknife_interval(series[0], series[1:], LEVEL, self.jackknife)
             row |= {"low": float(low), "high": float(high), "level": LEVEL, "interval_method": "jackknife"}
         return row

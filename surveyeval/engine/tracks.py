@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from surveyeval.metric.protocol import Key, MetricSpec, Values
+from surveyeval.metric.protocol import Key, MetricSpec, OverSplits, Values
 
-__all__ = ["Track", "loss_of"]
+__all__ = ["Track", "loss_of", "over_splits"]
 
 FloatArray = NDArray[np.float64]
 
@@ -33,9 +33,7 @@ class Track:
 
     def add(self, values: Values, spec: MetricSpec) -> None:
         """Add one split: the two directions are averaged."""
-        shape = (-1, 2, len(values.keys))
-        value = values.value.reshape(shape).mean(axis=1)
-        loss = loss_of(values, spec).reshape(shape).mean(axis=1)
+        value, loss = ((both[0::2] + both[1::2]) / 2 for both in (values.value, loss_of(values, spec)))
         if self.count == 0:
             self.keys, self.value, self.loss = values.keys, np.zeros_like(value), np.zeros_like(loss)
         self.value += value
@@ -60,3 +58,13 @@ def loss_of(values: Values, spec: MetricSpec) -> FloatArray:
     if values.loss is not None:
         return values.loss
     return -values.value if spec.direction == "higher" else values.value
+
+
+def over_splits(metric: OverSplits, track: Track, reference: Track) -> Track:
+    """What a metric makes of all splits of one sample together; both tracks are finished."""
+    sizes = np.zeros(len(reference.keys)) if reference.n_eff is None else reference.n_eff
+    keys, values, status = metric.over_splits(
+        tuple(track.keys), np.array(track.by_split), np.array(reference.by_split), sizes, track.status
+    )
+    mean = values.mean(axis=0, keepdims=True)
+    return Track(keys, mean, mean, list(values), track.count, status)

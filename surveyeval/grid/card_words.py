@@ -54,7 +54,7 @@ def _limits(study: Study, found: Sequence[TaskView]) -> Iterator[Fact]:
         yield Fact(
             "Reference",
             f"{view.title}: {count(view.n)} test {view.words.short}{people}, halves of {count(view.half)}. A reference is "
-            f"{view.words.sample} of the same size, not perfection; passing is not evidence of equality, and no equivalence was tested.",
+            f"{view.words.sample} of the same size, not perfection; passing is not evidence of equality, and equivalence is not tested in studies.",
         )
     yield Fact(
         "Equal sizes",

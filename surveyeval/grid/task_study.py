@@ -311,6 +311,7 @@ class TaskStudy:
             against=[name for name in samples if name in AGAINST or name.partition(" @ ")[0] in AGAINST],
             floors=floors,
             hidden=frozenset(design.hidden(self.task)),
+            tests=False,  # a study compares models over pilots and seeds; tests of one simulation belong to its run
             progress=told,
         )
         self.progress.finish()

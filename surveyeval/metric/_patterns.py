@@ -6,7 +6,7 @@ many patterns those people would show. A respondent belongs to a half when the w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from scipy.special import gammaln
 
 from surveyeval.data.sample import Sample, State
 from surveyeval.data.seeds import generator
+from surveyeval.metric._batches import families
 from surveyeval.metric._tabulate import Memo, arm_index, once
 from surveyeval.task.task import Task
 
@@ -136,7 +137,17 @@ class PatternTable:
 
     def active(self, weights: FloatArray) -> BoolArray:
         """(B, n complete) who counts."""
-        return np.asarray(weights[:, self.complete] > 0)
+        return self._memo.get("active", weights, lambda: np.asarray(weights[:, self.complete] > 0))
+
+    def of(self, key: Any, weights: FloatArray, make: Callable[[], FloatArray]) -> FloatArray:
+        """Whatever else follows from patterns and weights, an array with a row for each set of weights, made once."""
+        return self._memo.get(key, weights, make)
+
+    def good_turing(self, weights: FloatArray) -> FloatArray:
+        """(B,) share of its own law that each half has seen."""
+        counts = self.counts(weights)
+        # At size n - 1, which larger sizes are treated as, the expected coverage is Good and Turing's.
+        return self.of("Good-Turing", weights, lambda: expected_coverage(counts, counts.sum(axis=1)))
 
     def counts(self, weights: FloatArray) -> IntArray:
         """(B, S) respondents with each pattern."""
@@ -157,17 +168,25 @@ class PatternTable:
         keys = generator(seed, "structure_ratio").random((times, len(self._radix), len(self.complete)))
         # Sorting everybody once by (arm, random number) and dropping who is absent shuffles each half within arms.
         orders = np.argsort(self._arm + keys[:, :, self._rank[self.complete]], axis=-1)
-        row = np.repeat(np.arange(len(active)), active.sum(axis=1))
         total = np.zeros(len(active))
-        for order in orders:
-            codes, possible = np.zeros(len(row), dtype=np.int64), 1
-            for j, k in enumerate(self._radix):
-                column = np.broadcast_to(self._symbols[order[j], j], active.shape)[active[:, order[j]]]
-                codes, possible = codes * k + column, possible * k
-                if possible > _LARGEST_CODE:
-                    seen, codes = np.unique(codes, return_inverse=True)
-                    possible = len(seen)
-            total += _distinct(row, codes, possible, len(active))
+        for family in families(active):
+            # Half by half: who is in none of these halves need not be looked at.
+            inside = np.zeros(active.shape[1], dtype=bool)
+            inside[family.columns] = True
+            own = active[family.members]
+            row = np.repeat(np.arange(len(own)), own.sum(axis=1))
+            for order in orders:
+                codes, possible = np.zeros(len(row), dtype=np.int64), 1
+                for j, k in enumerate(self._radix):
+                    kept = order[j][inside[order[j]]]
+                    column = np.broadcast_to(self._symbols[kept, j], (len(own), len(kept)))[own[:, kept]]
+                    codes *= k
+                    codes += column
+                    possible *= k
+                    if possible > _LARGEST_CODE:
+                        seen, codes = np.unique(codes, return_inverse=True)
+                        possible = len(seen)
+                total[family.members] += _distinct(row, codes, possible, len(own))
         return total / times
 
 

@@ -7,8 +7,8 @@ weight vectors at once. Samples are held weakly, because floors are redrawn in e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -24,14 +24,17 @@ from surveyeval.task.task import Item, Task
 __all__ = [
     "Bound",
     "GroupedSums",
+    "Grouping",
     "Layout",
     "Memo",
     "Table",
+    "arm_grouping",
     "arm_index",
     "group_index",
     "kish",
     "once",
     "ratio",
+    "remembered",
     "table_by_arm",
     "table_by_group",
 ]
@@ -40,6 +43,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 T = TypeVar("T")
+
+#: Numbers in a weight matrix that is put in order as a whole (32 MiB); larger ones are taken in parts, and not kept.
+_LARGEST = 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,23 +59,70 @@ class Bound:
         return self.compute(human, simulated, seed)
 
 
+def _frozen(array: FloatArray) -> bool:
+    return not array.flags.writeable and (array.base is None or not array.base.flags.writeable)
+
+
+def _same(one: FloatArray, other: FloatArray) -> bool:
+    """Whether two arrays hold the same numbers; cheap where they are the same memory and nobody can write to it."""
+    if one is other and _frozen(one):
+        return True
+    if one.shape != other.shape:
+        return False
+    place, its = one.__array_interface__, other.__array_interface__
+    if place["data"] == its["data"] and place["strides"] == its["strides"] and _frozen(one) and _frozen(other):
+        return True
+    return np.array_equal(one, other)
+
+
+def _first(result: Any, rows: int) -> Any:
+    """The part of a result that belongs to the first sets of weights."""
+    if isinstance(result, np.ndarray):
+        return result[:rows]
+    if isinstance(result, list | tuple):
+        return type(result)(_first(part, rows) for part in result)
+    return replace(result, **{each.name: _first(getattr(result, each.name), rows) for each in fields(result)})
+
+
+def remembered(
+    compute: Callable[[FloatArray, FloatArray, int], Values],
+) -> Callable[[FloatArray, FloatArray, int], Values]:
+    """The same function, which does not compute again what it was asked last. For distances that several metrics use."""
+    last: list[tuple[FloatArray, FloatArray, Values]] = []
+
+    def values(human: FloatArray, simulated: FloatArray, seed: int) -> Values:
+        if not (last and _same(last[0][0], human) and _same(last[0][1], simulated)):
+            kept = [weights if _frozen(weights) else weights.copy() for weights in (human, simulated)]
+            last[:] = [(kept[0], kept[1], compute(human, simulated, seed))]
+        return last[0][2]
+
+    return values
+
+
 class Memo:
-    """Remembers the last few results of a function of a weight matrix, compared by content.
+    """Remembers the last few results of functions of a weight matrix, compared by content.
 
     All metrics of one split are asked for the same weights; identity of the array would not do, since callers may
-    fill one buffer again and again.
+    fill one buffer again and again, unless it cannot be written to. Those who ask for the first few sets of weights of a
+    remembered matrix get the first few results: a result is an array with a row for each set of weights, or a list, tuple
+    or dataclass of such.
     """
 
-    def __init__(self, size: int = 4) -> None:
-        self._entries: deque[tuple[Any, FloatArray, Any]] = deque(maxlen=size)
+    def __init__(self, size: int = 3) -> None:
+        self._size = size
+        self._entries: dict[Any, deque[tuple[FloatArray, Any]]] = {}
 
     def get(self, key: Any, weights: FloatArray, make: Callable[[], T]) -> T:
         """The result for these weights, made now if it is not remembered."""
-        for known, seen, result in self._entries:
-            if known == key and np.array_equal(seen, weights):
+        entries = self._entries.setdefault(key, deque(maxlen=self._size))
+        for seen, result in entries:
+            if _same(seen, weights):
                 return result  # type: ignore[no-any-return]
+        for seen, result in entries:
+            if len(weights) < len(seen) and _same(seen[: len(weights)], weights):
+                return _first(result, len(weights))  # type: ignore[no-any-return]
         made = make()
-        self._entries.append((key, weights.copy(), made))
+        entries.append((weights if _frozen(weights) else weights.copy(), made))
         return made
 
 
@@ -83,8 +136,11 @@ def once(cache: dict[Any, Any], sample: Sample, key: Any, make: Callable[[], T])
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Elementwise quotient, NaN where the denominator is zero."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(denominator == 0, np.nan, numerator / denominator)
+    zero = denominator == 0
+    if not zero.any():
+        return np.asarray(numerator / denominator)
+    nothing = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
+    return np.asarray(np.divide(numerator, denominator, out=nothing, where=~zero))
 
 
 def kish(total: FloatArray, squares: FloatArray) -> FloatArray:
@@ -92,7 +148,52 @@ def kish(total: FloatArray, squares: FloatArray) -> FloatArray:
 
     Kish, L. (1965), *Survey Sampling*, section 11.7.
     """
-    return np.nan_to_num(ratio(total * total, squares))
+    zero = squares == 0
+    if not zero.any():
+        return np.asarray(total * total / squares)
+    return np.asarray(np.divide(total * total, squares, out=np.zeros(total.shape), where=~zero))
+
+
+class Grouping:
+    """Which group each respondent belongs to, and weights in the order of groups.
+
+    Samples of the same people share it, so that weights are put in order once for all of them.
+
+    Parameters
+    ----------
+    index : (n,) int array
+        From 0 to ``n_groups`` - 1; rows with -1 belong to no group.
+    n_groups : int
+    """
+
+    def __init__(self, index: IntArray, n_groups: int) -> None:
+        order = np.argsort(index, kind="stable")
+        self.index, self.n_groups = index, n_groups
+        self.order = order[np.searchsorted(index[order], 0) :]
+        bounds = np.searchsorted(index[self.order], np.arange(n_groups + 1))
+        self.blocks = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
+        self._memo = Memo()
+
+    def parts(self, weights: FloatArray, *, squared: bool) -> Iterator[tuple[slice, FloatArray]]:
+        """Rows of the matrix and their weights, in the order of groups; in parts where the matrix is large."""
+        if weights.size <= _LARGEST:
+            yield slice(None), self._squares(weights) if squared else self._sorted(weights)
+            return
+        step = max(_LARGEST // max(weights.shape[1], 1), 1)
+        for start in range(0, len(weights), step):
+            rows = slice(start, start + step)
+            part = np.take(weights[rows], self.order, axis=1)
+            yield rows, part * part if squared else part
+
+    def zero_one(self, weights: FloatArray) -> bool:
+        """Whether weights are their own squares."""
+        return bool(self._memo.get("zero-one", weights, lambda: np.all(weights == weights.astype(bool), axis=1)).all())
+
+    def _sorted(self, weights: FloatArray) -> FloatArray:
+        return self._memo.get("sorted", weights, lambda: np.take(weights, self.order, axis=1))
+
+    def _squares(self, weights: FloatArray) -> FloatArray:
+        return self._memo.get("squares", weights, lambda: np.square(self._sorted(weights)))
 
 
 class GroupedSums:
@@ -101,23 +202,26 @@ class GroupedSums:
     Parameters
     ----------
     columns : (n, C) float array
-    group : (n,) int array
-        From 0 to ``n_groups`` - 1; rows with -1 belong to no group.
-    n_groups : int
+    grouping : Grouping
     """
 
-    def __init__(self, columns: FloatArray, group: IntArray, n_groups: int) -> None:
-        order = np.argsort(group, kind="stable")
-        self._order = order[np.searchsorted(group[order], 0) :]
-        bounds = np.searchsorted(group[self._order], np.arange(n_groups + 1))
-        self._blocks = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
-        self._columns = np.ascontiguousarray(columns[self._order], dtype=float)
+    def __init__(self, columns: FloatArray, grouping: Grouping) -> None:
+        self._grouping = grouping
+        self._columns = np.ascontiguousarray(columns[grouping.order], dtype=float)
 
-    def __call__(self, weights: FloatArray) -> FloatArray:
-        """(B, n_groups, C) sums for (B, n) weights."""
-        # One small product per group is n_groups times cheaper than one product with a mostly empty matrix.
-        rows = weights[:, self._order]
-        return np.stack([rows[:, block] @ self._columns[block] for block in self._blocks], axis=1)
+    def __call__(self, weights: FloatArray, *, squared: bool = False) -> FloatArray:
+        """(B, n_groups, C) sums for (B, n) weights, or for their squares."""
+        result = np.empty((len(weights), self._grouping.n_groups, self._columns.shape[1]))
+        for part, rows in self._grouping.parts(weights, squared=squared):
+            # One small product per group is n_groups times cheaper than one product with a mostly empty matrix.
+            for group, block in enumerate(self._grouping.blocks):
+                result[part, group] = rows[:, block] @ self._columns[block]
+        return result
+
+    def both(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Sums of weights and of squared weights."""
+        sums = self(weights)
+        return sums, sums if self._grouping.zero_one(weights) else self(weights, squared=True)
 
 
 @dataclass(frozen=True)
@@ -141,6 +245,20 @@ class Layout:
         """(C,) number of the item that each column belongs to."""
         return np.repeat(np.arange(len(self.items)), [item.k for item in self.items])
 
+    def moments(self, values: Sequence[FloatArray | None]) -> tuple[FloatArray, FloatArray]:
+        """(C, J) matrices that turn counts of options into sums of values and of squared values for each item.
+
+        Parameters
+        ----------
+        values : sequence of (K,) float arrays or None
+            Number of each option; items without numbers have zeros.
+        """
+        first = np.zeros((self.width, len(self.items)))
+        for j, (own, columns) in enumerate(zip(values, self.slices, strict=True)):
+            if own is not None:
+                first[columns, j] = own
+        return first, first**2
+
     @cached_property
     def slices(self) -> tuple[slice, ...]:
         """Columns of each item."""
@@ -156,11 +274,10 @@ class Table:
     ----------
     layout : Layout
     sample : Sample
-    group : (n,) int array
-    n_groups : int
+    grouping : Grouping
     """
 
-    def __init__(self, layout: Layout, sample: Sample, group: IntArray, n_groups: int) -> None:
+    def __init__(self, layout: Layout, sample: Sample, grouping: Grouping) -> None:
         self.layout = layout
         n = sample.n
         one_hot = np.zeros((n, layout.width))
@@ -169,8 +286,9 @@ class Table:
             rows = np.flatnonzero(sample.answered(item.name))
             one_hot[rows, start + sample.answers[item.name][rows]] = 1
             answered[rows, j] = 1
-        self._counts = GroupedSums(one_hot, group, n_groups)
-        self._answered = GroupedSums(answered, group, n_groups)
+        self._grouping = grouping
+        self._counts = GroupedSums(one_hot, grouping)
+        self._answered = GroupedSums(answered, grouping)
         #: (G, J) respondents with an answer, whatever their weight.
         self.n_answered = self._answered(np.ones((1, n)))[0]
         #: Counts under the sample's own weights, for what is decided before any split.
@@ -183,11 +301,18 @@ class Table:
 
     def total(self, weights: FloatArray) -> FloatArray:
         """(B, G, J) sums of weights of those who answered the item."""
-        return np.add.reduceat(self.counts(weights), self.layout.starts, axis=2)
+        return self._memo.get(
+            "total", weights, lambda: np.add.reduceat(self.counts(weights), self.layout.starts, axis=2)
+        )
 
     def squares(self, weights: FloatArray) -> FloatArray:
         """(B, G, J) sums of squared weights of those who answered the item."""
-        return self._memo.get("squares", weights, lambda: self._answered(weights * weights))
+        return self._memo.get("squares", weights, lambda: self._squares(weights))
+
+    def _squares(self, weights: FloatArray) -> FloatArray:
+        if self._grouping.zero_one(weights):
+            return self.total(weights)
+        return self._answered(weights, squared=True)
 
     def shares(self, weights: FloatArray) -> FloatArray:
         """(B, G, C) shares of options within group and item; NaN where nobody answered."""
@@ -203,21 +328,42 @@ class Table:
 
     def n_eff(self, weights: FloatArray) -> FloatArray:
         """(B, G, J) effective number of respondents who answered the item."""
-        return kish(self.total(weights), self.squares(weights))
+        return self._memo.get("n_eff", weights, lambda: kish(self.total(weights), self.squares(weights)))
 
     def pooled_n_eff(self, weights: FloatArray) -> FloatArray:
         """(B, J) effective number of respondents who answered the item, groups pooled."""
-        return kish(self.total(weights).sum(axis=1), self.squares(weights).sum(axis=1))
+        return self._memo.get(
+            "pooled n_eff", weights, lambda: kish(self.total(weights).sum(axis=1), self.squares(weights).sum(axis=1))
+        )
+
+    def of(self, key: Any, weights: FloatArray, make: Callable[[], T]) -> T:
+        """Whatever else follows from the table and weights, an array with a row for each set of weights, made once."""
+        return self._memo.get(key, weights, make)
 
 
 def arm_index(task: Task, sample: Sample, cache: dict[Any, Any]) -> IntArray:
     """(n,) number of each respondent's arm in declared order, -1 for an arm that the task does not declare."""
+    return arm_grouping(task, sample, cache).index
 
-    def make() -> IntArray:
+
+def arm_grouping(task: Task, sample: Sample, cache: dict[Any, Any]) -> Grouping:
+    """Arms of a sample in declared order, found once for all samples that share the column."""
+
+    def make() -> Grouping:
         number = {arm.key: position for position, arm in enumerate(task.arms)}
-        return np.array([number.get(arm, -1) for arm in sample.arm], dtype=np.int64)
+        index = np.array([number.get(arm, -1) for arm in sample.arm], dtype=np.int64)
+        return Grouping(index, len(task.arms))
 
-    return once(cache, sample, "arm", make)
+    return _shared(cache, "arm", sample.arm, make)
+
+
+def _shared(cache: dict[Any, Any], purpose: str, column: NDArray[Any], make: Callable[[], Grouping]) -> Grouping:
+    """A grouping found once for a column; the column is kept with it, so that its id stays its own."""
+    key = ("tabulate", purpose, id(column))
+    if key not in cache:
+        cache[key] = (column, make())
+    found: Grouping = cache[key][1]
+    return found
 
 
 def group_index(
@@ -241,7 +387,7 @@ def table_by_arm(task: Task, sample: Sample, cache: dict[Any, Any]) -> Table:
         cache,
         sample,
         ("table", "arm"),
-        lambda: Table(Layout(task.items), sample, arm_index(task, sample, cache), len(task.arms)),
+        lambda: Table(Layout(task.items), sample, arm_grouping(task, sample, cache)),
     )
 
 
@@ -251,5 +397,9 @@ def table_by_group(
     """Options of all asked items by group of one subgroup, and the group labels."""
     sample = human if simulated is None else simulated
     index, labels = group_index(task, human, simulated, subgroup, cache)
-    make: Callable[[], Table] = lambda: Table(Layout(task.items), sample, index, len(labels))  # noqa: E731
+
+    def make() -> Table:
+        grouping = _shared(cache, f"groups by {subgroup}", index, lambda: Grouping(index, len(labels)))
+        return Table(Layout(task.items), sample, grouping)
+
     return once(cache, sample, ("table", subgroup), make), labels

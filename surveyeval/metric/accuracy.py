@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
-from surveyeval.metric._tabulate import Bound, GroupedSums, arm_index, kish, ratio
+from surveyeval.metric._tabulate import Bound, GroupedSums, arm_grouping, kish, ratio
 from surveyeval.metric.contrasts import scores
+from surveyeval.metric.individual import nothing_known
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
@@ -64,18 +65,40 @@ def _inapplicable(keys: list[Key], reason: str) -> Bound:
 
 
 class Accuracy:
-    """Share of people's answers that the simulation of the same person gives, per item and mean over items.
+    """Share of people's answers that the simulation of the same person gives.
 
-    ``accuracy`` is the mean probability of the person's own answer, which is what drawn answers hit on average;
-    ``accuracy_modal`` the share for which it is the most probable option (ties share). Range 0 to 1, higher is better. An
-    answer without a prediction is a miss, since skipping hard answers would pay otherwise.
+    ``accuracy`` is the mean probability of the person's own answer, ``mean P(y)``, which is what drawn answers hit on
+    average; ``accuracy_modal`` the share for which it is the most probable option (ties share). Per item, and mean over
+    items. An answer without a prediction is a miss, since skipping hard answers would pay otherwise.
 
-    Read it beside the floors: the modal answer of the arm alone is often right more than half of the time. Misleads as a
-    goal: always giving the most probable option raises the first value and ruins every distribution; the log-loss does
-    not have this fault. In sequential interviews predictions follow the simulation's own earlier answers. The mean over
-    items has a jackknife interval over people; items of one person are not independent.
+    Range
+    -----
+    0 to 1.
 
-    Source: Argyle et al. (2023), Political Analysis 31, study 2; Gneiting and Raftery (2007), JASA 102, on scores.
+    Direction and target
+    --------------------
+    Higher is better; there is no human reference without a retest, and 1 is out of reach for people who were asked
+    again as well.
+
+    Assumptions
+    -----------
+    Rows are made for persons. In sequential interviews predictions follow the simulation's own earlier answers.
+
+    When it misleads
+    ----------------
+    Without its floors: the modal answer of the arm alone is often right more than half of the time. As a goal: always
+    giving the most probable option raises the first value and ruins every distribution; the log-loss does not have this
+    fault.
+
+    Interval and estimand
+    ---------------------
+    The mean over the population of people, for this model as it is; a jackknife over people on the whole test sample,
+    as the items of one person are not independent.
+
+    References
+    ----------
+    Argyle et al. (2023), Out of one, many, Political Analysis 31, study 2; Gneiting and Raftery (2007), Journal of the
+    American Statistical Association 102, on scores.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(
@@ -89,8 +112,8 @@ class Accuracy:
     )
 
     def applicable(self, task: Task) -> str | None:
-        """None: every task has answers of people."""
-        return None
+        """None, or the reason why this metric says nothing about this task."""
+        return nothing_known(task)
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples; only the weights of the simulated side are used, since rows are paired."""
@@ -130,18 +153,38 @@ class Accuracy:
 
 
 class PearsonR:
-    """Correlation within arms of the expected simulated answer with the person's own, per item and mean over items.
+    """Correlation within arms of the expected simulated answer with the person's own.
 
-    Range -1 to 1, higher is better. For ordered items and items with two options; the expected answer is the mean of the
-    option values under the model's probabilities. Both are taken as deviations from the mean of their arm, since the
-    effect of a treatment is no knowledge of a person. A prediction that is the same for everybody in an arm counts as 0.
-    Rows without a prediction do not enter, see the effective size.
+    ``cov(x, y) / sqrt(var x var y)`` with y the person's answer and x the mean of the option values under the model's
+    probabilities, both as deviations from the mean of their arm, since the effect of a treatment is no knowledge of a
+    person. Per item, and mean over items. A prediction that is the same for everybody in an arm counts as 0.
 
-    Drawn answers, where a model gives no probabilities, attenuate it: a perfect model of the law reaches only the share of
-    variance that the profile explains. Misleads on skewed items, where few people decide. There is no human reference
-    without a retest; the bar is the best baseline on the same pilot.
+    Range
+    -----
+    -1 to 1.
 
-    Source: Pearson's correlation; attenuation by noise as in Spearman (1904), American Journal of Psychology 15.
+    Direction and target
+    --------------------
+    Higher is better; there is no human reference without a retest, and the bar is the best baseline on the same pilot.
+
+    Assumptions
+    -----------
+    Ordered items and items with two options only. Rows without a prediction do not enter: see the effective size.
+
+    When it misleads
+    ----------------
+    Where models give drawn answers and no probabilities: draws attenuate it, and a perfect model of the law reaches
+    only the share of variance that the profile explains. On skewed items few people decide. A correlation sees neither
+    a shift nor the wrong spread.
+
+    Interval and estimand
+    ---------------------
+    The mean over items of the correlation in the population of people, for this model as it is; a jackknife over people
+    on the whole test sample.
+
+    References
+    ----------
+    Pearson's correlation; attenuation by noise as in Spearman (1904), American Journal of Psychology 15.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(
@@ -156,7 +199,9 @@ class PearsonR:
 
     def applicable(self, task: Task) -> str | None:
         """None, or the reason why this metric says nothing about this task."""
-        return None if any(scores(item) is not None for item in task.items) else "no item is ordered or binary"
+        if not any(scores(item) is not None for item in task.items):
+            return "no item is ordered or binary"
+        return nothing_known(task)
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples; only the weights of the simulated side are used, since rows are paired."""
@@ -165,7 +210,7 @@ class PearsonR:
         given = predictions(task, simulated)
         if isinstance(given, str):
             return _inapplicable(keys, given)
-        person, arm = people_of(human, simulated), arm_index(task, simulated, cache)
+        person, arm = people_of(human, simulated), arm_grouping(task, simulated, cache)
         sums = []
         for item, score in items:
             p = given[item.name]
@@ -173,7 +218,7 @@ class PearsonR:
             y = np.where(known, score[human.answers[item.name][person]], 0.0)
             x = np.where(known, p @ score, 0.0)
             columns = np.column_stack([known, x, y, x * x, y * y, x * y]).astype(float)
-            sums.append((GroupedSums(columns, arm, len(task.arms)), known.astype(float)))
+            sums.append((GroupedSums(columns, arm), known.astype(float)))
         all_weights = simulated.weight[None, :]
         varying = np.array([np.isfinite(_within(total(all_weights))[0]) for total, _ in sums])
         reason = "people do not differ within arms, or have no simulated row"

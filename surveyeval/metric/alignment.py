@@ -8,12 +8,13 @@ the metric with ``_pooled``. A task without arms has one arm and no pooled value
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
-from surveyeval.metric._tabulate import Bound, Layout, Table, ratio, table_by_arm
+from surveyeval.metric._tabulate import Bound, Layout, Table, once, ratio, remembered, table_by_arm
 from surveyeval.metric.protocol import Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
@@ -47,10 +48,12 @@ def js_distance(p: FloatArray, q: FloatArray, layout: Layout) -> FloatArray:
     """
     middle = p + q
     with np.errstate(divide="ignore", invalid="ignore"):
-        # 0 log 0 is 0; the comparison is written so that NaN stays NaN.
-        one = np.where(p == 0, 0.0, p * np.log2(2 * p / middle))
-        other = np.where(q == 0, 0.0, q * np.log2(2 * q / middle))
-    divergence = 0.5 * np.add.reduceat(one + other, layout.starts, axis=-1)
+        one, other = p * np.log2(2 * p / middle), q * np.log2(2 * q / middle)
+    # 0 log 0 is 0; the comparison is written so that NaN stays NaN.
+    np.copyto(one, 0.0, where=p == 0)
+    np.copyto(other, 0.0, where=q == 0)
+    one += other
+    divergence = 0.5 * np.add.reduceat(one, layout.starts, axis=-1)
     return np.asarray(np.sqrt(np.maximum(divergence, 0.0)))
 
 
@@ -103,7 +106,12 @@ class _Alignment:
         return None
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
-        """Bind to two samples."""
+        """Bind to two samples, once for all metrics that use the distance."""
+        key = (self.spec.name, id(human), "pairs")
+        kept, bound = once(cache, simulated, key, lambda: (ref(human), self._bind(task, human, simulated, cache)))
+        return bound if kept() is human else self._bind(task, human, simulated, cache)
+
+    def _bind(self, task: Task, human: Sample, simulated: Sample, cache: dict[Any, Any]) -> Bound:
         people, rows = table_by_arm(task, human, cache), table_by_arm(task, simulated, cache)
         wanted = [j for j, item in enumerate(task.items) if item.ordered or not self.ordered_only]
         names = [task.items[j].name for j in wanted]
@@ -140,7 +148,7 @@ class _Alignment:
             result[:, blocked] = np.nan
             return Values(keys, result, status=status, n_eff=np.concatenate(n_eff, axis=1))
 
-        return Bound(compute)
+        return Bound(remembered(compute))
 
 
 def _spec(name: str, summary: str) -> MetricSpec:
@@ -148,21 +156,127 @@ def _spec(name: str, summary: str) -> MetricSpec:
 
 
 class TotalVariation(_Alignment):
-    """Total variation distance per item, per arm and overall."""
+    """Total variation distance per item, per arm and overall.
+
+    ``TV = 1/2 sum_k |p_k - q_k|`` over the options k of an item, with the shares p among people and q among simulated
+    respondents: the share of simulated answers that would have to change option. The value of an item is the mean over
+    arms of the distance within the arm, arms weighted by their people; the overall value is the plain mean over items.
+    ``total_variation_pooled`` pools the arms first, so that errors in opposite directions cancel in it.
+
+    Range
+    -----
+    0 (the same shares) to 1 (no option in common).
+
+    Direction and target
+    --------------------
+    Lower is better. People of the other half are not at 0: sampling alone keeps two samples apart, the more so the
+    smaller they are and the more options an item has.
+
+    Assumptions
+    -----------
+    Options have no order: a neighbouring answer is as wrong as the opposite one. Only those who answered count, on both
+    sides, with the survey weight of the person.
+
+    When it misleads
+    ----------------
+    It sees one item at a time: shuffled columns and exchanged personas pass. The shares of a pilot come nearly as close
+    as a second sample of people, so that a good value does not show that a model is worth anything to someone who has a
+    pilot. Values at different sizes do not compare.
+
+    Interval and estimand
+    ---------------------
+    The expected distance between h simulated and h human answers, h being the half size; it is larger than the distance
+    between the two populations.
+
+    References
+    ----------
+    Gibbs and Su (2002), On choosing and bounding probability metrics, International Statistical Review 70.
+    """
 
     spec = _spec("total_variation", "half the sum of absolute differences of shares")
     distance = staticmethod(total_variation)
 
 
 class JSDistance(_Alignment):
-    """Jensen-Shannon distance per item, per arm and overall."""
+    """Jensen-Shannon distance per item, per arm and overall.
+
+    ``JS = sqrt(1/2 sum_k p_k log2(p_k / m_k) + 1/2 sum_k q_k log2(q_k / m_k))`` with ``m = (p + q) / 2``, the shares p
+    among people and q among simulated respondents. The value of an item is the mean over arms of the distance within
+    the arm, arms weighted by their people; the overall value is the plain mean over items. ``js_distance_pooled`` pools
+    the arms first, so that errors in opposite directions cancel in it.
+
+    Range
+    -----
+    0 (the same shares) to 1 (no option in common).
+
+    Direction and target
+    --------------------
+    Lower is better. People of the other half are not at 0: sampling alone keeps two samples apart, the more so the
+    smaller they are and the more options an item has.
+
+    Assumptions
+    -----------
+    Options have no order. Only those who answered count, on both sides, with the survey weight of the person. Options
+    that nobody chose need no smoothing.
+
+    When it misleads
+    ----------------
+    It sees one item at a time: shuffled columns and exchanged personas pass. The square root makes small differences
+    look large: near 0 it grows in proportion to the difference of shares, and rare options that one side never gives
+    weigh more than in the total variation. The shares of a pilot come nearly as close as a second sample of people.
+
+    Interval and estimand
+    ---------------------
+    The expected distance between h simulated and h human answers, h being the half size; it is larger than the distance
+    between the two populations, for which a percentile bootstrap would not be valid.
+
+    References
+    ----------
+    Lin (1991), IEEE Transactions on Information Theory 37; Endres and Schindelin (2003), IEEE Transactions on
+    Information Theory 49, on the square root.
+    """
 
     spec = _spec("js_distance", "Jensen-Shannon distance, base 2")
     distance = staticmethod(js_distance)
 
 
 class Wasserstein(_Alignment):
-    """Normalised Wasserstein distance per ordered item, per arm and over all ordered items."""
+    """Normalised Wasserstein distance per ordered item, per arm and over all ordered items.
+
+    ``W = sum_i |F_p(v_i) - F_q(v_i)| (v_(i+1) - v_i) / (v_K - v_1)`` with options sorted by their values v and the
+    cumulative shares F_p among people and F_q among simulated respondents: how far answers would have to move on
+    average, as a share of the scale. Means over arms and items as for the other distances; ``wasserstein_pooled`` pools
+    the arms first.
+
+    Range
+    -----
+    0 (the same shares) to 1 (all people at one end, all simulated respondents at the other).
+
+    Direction and target
+    --------------------
+    Lower is better. People of the other half are not at 0: sampling alone keeps two samples apart.
+
+    Assumptions
+    -----------
+    The declared values of options measure distances between answers; without declared values, ranks do. Items without
+    order do not enter, and the card says how many do.
+
+    When it misleads
+    ----------------
+    Distances to the middle are short: a simulator that always gives the middle of the scale is at most .5 from
+    anything, and often looks close. A shift of everybody by a little and of a few by a lot are the same. It sees one
+    item at a time: shuffled columns and exchanged personas pass.
+
+    Interval and estimand
+    ---------------------
+    The expected distance between h simulated and h human answers, h being the half size; it is larger than the distance
+    between the two populations.
+
+    References
+    ----------
+    Vallender (1974), Calculation of the Wasserstein distance between probability distributions on the line, Theory of
+    Probability and Its Applications 18.
+    """
 
     spec = _spec("wasserstein", "distance between ordered distributions, share of the scale")
     ordered_only = True

@@ -1,4 +1,4 @@
-"""Association of beliefs with actions, where no rule says which action follows.
+"""Association of answers that should go together, such as beliefs with actions, where no rule says what follows.
 
 Within arms, so that a treatment that moves both does not count as coherence, and pooled over arms on Fisher's scale.
 """
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
-from surveyeval.metric._tabulate import Bound, GroupedSums, Memo, arm_index, kish, once, ratio
+from surveyeval.metric._tabulate import Bound, GroupedSums, Memo, arm_grouping, kish, once, ratio
 from surveyeval.metric.protocol import Key, MetricSpec, Values
 from surveyeval.task.task import Item, Task
 
-__all__ = ["Association", "beliefs", "cramers_v", "spearman"]
+__all__ = ["Association", "beliefs", "cramers_v", "pairs_of", "spearman"]
 
 FloatArray = NDArray[np.float64]
 
@@ -30,6 +30,19 @@ def beliefs(task: Task) -> tuple[Item, ...]:
         if found:
             return found
     return ()
+
+
+def pairs_of(task: Task) -> tuple[tuple[Item, Item], ...]:
+    """Pairs of items whose association is compared: those that the task declares, or every belief with every action."""
+    if task.spec.associations:
+        asked = {item.name: item for item in task.items}
+        return tuple(
+            (asked[declared.predictor], asked[outcome])
+            for declared in task.spec.associations
+            for outcome in declared.outcomes
+            if declared.predictor in asked and outcome in asked
+        )
+    return tuple((belief, task.item(action)) for action in task.actions for belief in beliefs(task))
 
 
 def spearman(table: FloatArray) -> FloatArray:
@@ -88,7 +101,9 @@ def cramers_v(table: FloatArray, n: FloatArray) -> FloatArray:
     rows, columns = share.sum(axis=-1, keepdims=True), share.sum(axis=-2, keepdims=True)
     expected = rows * columns
     with np.errstate(divide="ignore", invalid="ignore"):
-        phi2 = np.where(expected > 0, (share - expected) ** 2 / expected, 0.0).sum(axis=(-2, -1))
+        terms = (share - expected) ** 2 / expected
+        np.copyto(terms, 0.0, where=~(expected > 0))
+        phi2 = terms.sum(axis=(-2, -1))
         k, m = (rows > 0).sum(axis=(-2, -1)), (columns > 0).sum(axis=(-2, -1))
         corrected = np.maximum(phi2 - (k - 1) * (m - 1) / (n - 1), 0.0)
         smaller = np.minimum(k - (k - 1) ** 2 / (n - 1), m - (m - 1) ** 2 / (n - 1)) - 1
@@ -96,7 +111,7 @@ def cramers_v(table: FloatArray, n: FloatArray) -> FloatArray:
 
 
 class _Pair:
-    """Association of one belief with one action in one sample."""
+    """Association of two items in one sample; called belief and action, which is what they are in most tasks."""
 
     def __init__(self, task: Task, sample: Sample, belief: Item, action: Item, cache: dict[Any, Any]) -> None:
         self.ranked = all(item.ordered or item.k == 2 for item in (belief, action))
@@ -107,7 +122,7 @@ class _Pair:
         cells[rows, first[sample.answers[belief.name][rows]] * action.k + second[sample.answers[action.name][rows]]] = 1
         cells[rows, -1] = 1
         self.any = bool(len(rows))
-        self._sums = GroupedSums(cells, arm_index(task, sample, cache), len(task.arms))
+        self._sums = GroupedSums(cells, arm_grouping(task, sample, cache))
         self._memo = Memo()
 
     def pooled(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -115,8 +130,8 @@ class _Pair:
         return self._memo.get("pooled", weights, lambda: self._pooled(weights))
 
     def _pooled(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-        sums = self._sums(weights)
-        squares = self._sums(weights * weights)[:, :, -1]
+        sums, squares = self._sums.both(weights)
+        squares = squares[:, :, -1]
         table = sums[:, :, :-1].reshape(*sums.shape[:2], *self._shape)
         n = kish(sums[:, :, -1], squares)
         by_arm = spearman(table) if self.ranked else cramers_v(table, n)
@@ -130,26 +145,50 @@ class _Pair:
 
 
 class Association:
-    """Association between each belief and each action within arms; the target is people's, on either side.
+    """Association between answers that should go together, within arms: of each belief with each action, if not declared.
 
-    Spearman's correlation with midranks where both items are ordered or have two options (signed, -1 to 1), Bergsma's
-    bias-corrected Cramer's V otherwise (0 to 1). Arms are pooled as the mean of Fisher's z with weights n - 3; arms in which
-    one of the two does not vary are left out, and an association without any other arm counts as 0. The action stands in
-    the row's ``term`` where a task has several. ``association_strength`` is the mean over pairs of the absolute value;
-    its loss is the mean over pairs of the distance from people's, so that errors in opposite directions do not cancel.
+    The task names the pairs under ``associations:``. Where it does not, they are all beliefs with all actions; beliefs are
+    the items of that role, or attitudes where there are none.
 
-    Beliefs are the items of that role, or attitudes where there are none. Assumes a monotone relation where items are
-    ordered. Misleads for rules in which two beliefs matter together (a voter between two candidates): use a rule then.
-    Over-coherence, an association above people's, is as wrong as its lack.
+    Spearman's correlation with midranks where both items are ordered or have two options (signed), Bergsma's
+    bias-corrected Cramer's V otherwise. Arms are pooled as the mean of Fisher's z with weights n - 3; arms in which one
+    of the two does not vary are left out, and an association without any other arm counts as 0. The second item of a
+    pair, the action, stands in the row's ``term`` where there are several. ``association_strength`` is the mean over pairs
+    of the absolute value: a headline of its axis where the pairs are declared or there is no rule.
 
-    Sources: Kendall (1945), Biometrika 33; Bergsma (2013), Journal of the Korean Statistical Society 42; Fisher (1921),
-    Metron 1.
+    Range
+    -----
+    -1 to 1; Cramer's V and the strength 0 to 1.
+
+    Direction and target
+    --------------------
+    The target is people's own association, on either side: over-coherence is as wrong as its lack. The loss of a pair
+    is the distance from people's; that of the strength is the mean over pairs of these, so that errors in opposite
+    directions do not cancel.
+
+    Assumptions
+    -----------
+    A monotone relation where items are ordered; one association for all arms.
+
+    When it misleads
+    ----------------
+    For rules in which two beliefs matter together, such as a voter between two candidates: use a rule then. A relation
+    that is not monotone is 0 for it. Less spread in beliefs lowers an association although the tie is the same.
+
+    Interval and estimand
+    ---------------------
+    The association in the population of simulated respondents, beside people's.
+
+    References
+    ----------
+    Kendall (1945), Biometrika 33, on midranks; Bergsma (2013), Journal of the Korean Statistical Society 42; Fisher
+    (1921), Metron 1.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(
         "association",
         "coherence",
-        "association between beliefs and actions within arms",
+        "association of beliefs with actions or of declared pairs",
         "target",
         "marginal",
         unit="ratio",
@@ -158,16 +197,18 @@ class Association:
 
     def applicable(self, task: Task) -> str | None:
         """None, or the reason why this metric says nothing about this task."""
+        if task.spec.associations:
+            return None if pairs_of(task) else "no two items of the declared associations are asked"
         if not task.actions:
             return "no asked item has the role action"
         return None if beliefs(task) else "no asked item has the role belief or attitude"
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples."""
-        actions = [task.item(name) for name in task.actions]
-        chosen = [(belief, action) for action in actions for belief in beliefs(task)]
-        several = len(actions) > 1
-        keys = [Key("association_strength")]
+        chosen = pairs_of(task)
+        several = len({action.name for _, action in chosen}) > 1
+        headline = bool(task.spec.associations) or not task.spec.coherence
+        keys = [Key("association_strength", headline=headline)]
         keys += [
             Key(self.spec.name, item=belief.name, term=action.name if several else "") for belief, action in chosen
         ]

@@ -17,6 +17,7 @@ from scipy import stats
 
 from surveyeval.data.sample import Sample
 from surveyeval.metric._tabulate import Memo
+from surveyeval.metric.clustered import ols_cr2
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.metric.regression import Fits, firth_logit, ols_hc2
 from surveyeval.task.schema import RegressionSpec
@@ -68,7 +69,10 @@ class Fitter:
     def __init__(self, task: Task, sample: Sample, regressions: Sequence[RegressionSpec]) -> None:
         self.names = [regression.name for regression in regressions]
         self.designs = [(regression.family, task.design(sample, regression)) for regression in regressions]
+        self.unit = None if sample.psu is None else sample.units()
         self.memo = Memo(8)
+        #: A weight that all share is no frequency: a logit would take it for one.
+        self.scale = 1.0 if sample.weighted or not sample.n else float(sample.weight.max())
 
     def fits(self, weight: FloatArray) -> list[Fits]:
         """Coefficients of each regression, the intercept first."""
@@ -77,7 +81,10 @@ class Fitter:
     def _fit(self, number: int, weight: FloatArray) -> Fits:
         family, design = self.designs[number]
         rows = design.valid
-        return (ols_hc2 if family == "ols" else firth_logit)(design.X[rows], design.y[rows], weight[:, rows])
+        if family == "ols" and self.unit is not None:
+            return ols_cr2(design.X[rows], design.y[rows], weight[:, rows], self.unit[rows])
+        fit = ols_hc2 if family == "ols" else firth_logit
+        return fit(design.X[rows], design.y[rows], weight[:, rows] / self.scale)
 
     def fit(self, weight: FloatArray) -> Terms:
         """Terms of all regressions side by side."""
@@ -97,11 +104,14 @@ def fitter_of(task: Task, sample: Sample, regressions: Sequence[RegressionSpec],
 def usable_regressions(task: Task, human: Sample) -> tuple[list[RegressionSpec], str]:
     """Regressions that are compared, and a sentence on those that the people's sample rules out."""
     usable = [regression for regression in task.spec.regressions if regression.family in SUPPORTED]
-    if not human.weighted:
+    parts = {"weights": human.weighted, "strata": human.stratum is not None, "clusters": human.psu is not None}
+    if not any(parts.values()):
         return usable, ""
-    # Model-based errors of a logit are wrong under survey weights, and Firth's penalty has no weighted form here.
+    # Model-based errors of a logit are wrong under weights and clusters, and Firth's penalty has no weighted form here;
+    # the jackknife in strata weights its replicates.
     left_out = [regression.name for regression in usable if regression.family == "logit"]
-    said = f"survey weights rule out Firth's logit ({', '.join(left_out)}); declare a linear probability model"
+    design = " and ".join(part for part, there in parts.items() if there)
+    said = f"survey {design} rule out Firth's logit ({', '.join(left_out)}); declare a linear probability model"
     return [regression for regression in usable if regression.family != "logit"], said if left_out else ""
 
 
@@ -215,7 +225,8 @@ def sign_fpr(h: Terms, s: Terms) -> FloatArray:
 def _sign_agreement(h: Terms, s: Terms) -> FloatArray:
     t = significant(h)
     with np.errstate(invalid="ignore"):
-        agree = (t != 0) & (np.sign(s.b) == t)
+        # A coefficient without an error (answers that do not vary, a perfect fit) has the sign of its rounding.
+        agree = (t != 0) & (np.sign(s.b) == t) & np.isfinite(s.se)
     return share(agree.sum(axis=1).astype(float), (t != 0).sum(axis=1).astype(float))
 
 
@@ -259,28 +270,152 @@ def _band(
 
 
 class SignF1(CoefficientMetric):
-    """F1 of significant signs, people's as the truth. Two human halves are far from 1: see the reference."""
+    """F1 of significant signs, people's as the truth.
+
+    ``F1 = 2 TP / (#{p != 0} + #{t != 0})`` over all terms but intercepts, t and p being the sign of a coefficient that
+    differs from 0 at the 5% level and 0 otherwise, among people and in the simulation, and TP the number of terms with
+    ``t = p != 0``. A significant wrong sign is a false discovery and a miss. Halves are fitted alike: least squares
+    with HC2 errors, logits with Firth's penalty.
+
+    Range
+    -----
+    0 to 1; undefined where nothing is significant among people.
+
+    Direction and target
+    --------------------
+    Higher is better. What a second sample of people reaches is far from 1 and stands beside it.
+
+    Assumptions
+    -----------
+    The task's regressions are worth recovering. A term that can't be estimated in the simulation counts as not
+    significant; one that can't be estimated among people leaves the comparison.
+
+    When it misleads
+    ----------------
+    Without its reference: it depends on the number of respondents more than on the model, since significance does. It
+    rewards always finding significance with the right sign, which false positives only lower slowly. Only signs enter:
+    effects of four times the size pass.
+
+    Interval and estimand
+    ---------------------
+    A count of threshold crossings has no confidence interval: the band over splits is shown for value and reference,
+    and no `recovered`.
+
+    References
+    ----------
+    van Rijsbergen (1979), Information Retrieval, chapter 7; for regressions on simulated respondents Wang, Hunt, Tang
+    and Joseph (2025), arXiv 2511.21218.
+    """
 
     spec = _band("sign_f1", "F1 of significant signs", "higher", "share")
     compute = staticmethod(sign_f1)
 
 
 class SignFPR(CoefficientMetric):
-    """Share of terms not significant among people that are significant in the simulation. It is not alpha."""
+    """Share of terms that are not significant among people but are so in the simulation.
+
+    ``FPR = #{t = 0, p != 0} / #{t = 0}``, t and p being the significant signs of `SignF1`. Wrong signs stay out of it:
+    its terms are those that are not significant among people (see `WrongSignShare`).
+
+    Range
+    -----
+    0 to 1; undefined where every term is significant among people.
+
+    Direction and target
+    --------------------
+    Lower is better, but not 0: two halves of people have a rate well above 5%.
+
+    Assumptions
+    -----------
+    As `SignF1`.
+
+    When it misleads
+    ----------------
+    As a false positive rate: it is not the level of the test, because terms that are not significant among some hundred
+    people mostly have small true effects. A simulator without any effect has the perfect rate. Where a task knows the
+    truth, see `TruthFPR`.
+
+    Interval and estimand
+    ---------------------
+    A count of threshold crossings has no confidence interval: the band over splits is shown, and no `recovered`.
+
+    References
+    ----------
+    Wang, Hunt, Tang and Joseph (2025), arXiv 2511.21218, for its use with simulated respondents.
+    """
 
     spec = _band("sign_fpr", "significant in the simulation but not among people", "lower", "share")
     compute = staticmethod(sign_fpr)
 
 
 class SignAgreement(CoefficientMetric):
-    """Share of terms significant among people whose sign the simulation shares."""
+    """Share of the terms significant among people whose sign the simulation has, significant or not.
+
+    ``#{t != 0, sign(b_S) = t} / #{t != 0}``, t being the significant sign among people. A term that can't be estimated
+    in the simulation does not agree.
+
+    Range
+    -----
+    0 to 1; undefined where nothing is significant among people.
+
+    Direction and target
+    --------------------
+    Higher is better; two halves of people come close to 1.
+
+    Assumptions
+    -----------
+    As `SignF1`.
+
+    When it misleads
+    ----------------
+    A coin hits one half. Over all terms it would be a coin flip for those without effect, which is why only terms
+    significant among people count. Sizes do not enter.
+
+    Interval and estimand
+    ---------------------
+    A count of threshold crossings has no confidence interval: the band over splits is shown, and no `recovered`.
+
+    References
+    ----------
+    Error of sign in Gelman and Carlin (2014), Perspectives on Psychological Science 9, with people as the truth.
+    """
 
     spec = _band("sign_agreement", "same sign, among terms significant among people", "higher", "share")
     compute = staticmethod(_sign_agreement)
 
 
 class ShareDiffering(CoefficientMetric):
-    """Share of terms with |b_H - b_S| above 1.96 of its standard error; two human samples give about .05."""
+    """Share of coefficients that differ from people's at the 5% level.
+
+    ``#{|b_H - b_S| / sqrt(se_H^2 + se_S^2) > 1.96} / #{terms}`` over the terms that are estimable on both sides.
+
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    Lower is better; two samples of people give about .05, the level of the test.
+
+    Assumptions
+    -----------
+    The two sides are independent, which halves of different people are, and standard errors are right: HC2 for least
+    squares, model-based for logits.
+
+    When it misleads
+    ----------------
+    At small size, where nothing differs significantly from anything. Noise in simulated rows widens their errors, which
+    hides differences. Logits carry the residual scale: a simulation with less noise has larger coefficients everywhere
+    (see `AMEShareDiffering`). Terms count alike, whatever their importance.
+
+    Interval and estimand
+    ---------------------
+    The expected share at the half size; with more respondents more terms differ.
+
+    References
+    ----------
+    Clogg, Petkova and Haritou (1995), American Journal of Sociology 100, for the test of a single difference.
+    """
 
     spec = MetricSpec("share_differing", "coefficients", "coefficients that differ at the 5% level", "lower", "marginal",
                       splits=20, unit="share", range=(0.0, 1.0))  # fmt: skip
@@ -288,7 +423,39 @@ class ShareDiffering(CoefficientMetric):
 
 
 class Exaggeration(CoefficientMetric):
-    """Slope of simulated on human coefficients, through the origin, free of people's sampling noise. Target 1."""
+    """Slope of simulated on human coefficients, through the origin, free of people's sampling noise.
+
+    ``sum w b_H b_S / sum w (b_H^2 - se_H^2)`` with ``w = 1 / (se_H^2 + se_S^2)``, over all terms and by block
+    (treatment, belief, demographic). Through the origin, because an intercept would depend on how categories are coded.
+
+    Range
+    -----
+    Unbounded.
+
+    Direction and target
+    --------------------
+    The target is 1: effects as large as people's. Above 1 exaggerated, below 1 flattened, below 0 the wrong way round.
+    The loss is the distance from 1.
+
+    Assumptions
+    -----------
+    Errors of the two sides are independent. Undefined where people's coefficients are mostly noise: the denominator
+    must exceed 3 of its standard errors.
+
+    When it misleads
+    ----------------
+    Over all terms: a block that is exaggerated and one that is lost make up for each other, which is why blocks stand
+    beside it. A slope of 1 goes with any amount of scatter. Logits carry the residual scale: see `AMEExaggeration`.
+
+    Interval and estimand
+    ---------------------
+    The slope between the populations' coefficients, in halves where it is defined. A ratio with an uncertain
+    denominator: a band over splits, and no `recovered`.
+
+    References
+    ----------
+    Fuller (1987), Measurement Error Models, section 3.1.
+    """
 
     spec = _band("exaggeration", "slope of simulated on human coefficients", "target", "slope", (None, None))
     by_block = True
@@ -300,7 +467,36 @@ class Exaggeration(CoefficientMetric):
 
 
 class RmseSe(CoefficientMetric):
-    """Root mean squared difference in human standard errors; two human samples give about the square root of 2."""
+    """Root mean squared difference of coefficients, in people's standard errors.
+
+    ``sqrt(mean (b_S - b_H)^2 / se_H^2)`` over the terms that are estimable on both sides.
+
+    Range
+    -----
+    At least 0.
+
+    Direction and target
+    --------------------
+    Lower is better; two samples of people give about the square root of 2.
+
+    Assumptions
+    -----------
+    Standard errors are right: HC2 for least squares, model-based for logits.
+
+    When it misleads
+    ----------------
+    One coefficient that is far off, often that of a rare category, carries it. The unit shrinks with the number of
+    people, so that the same error is larger in larger studies. Noise in the simulation enters as error.
+
+    Interval and estimand
+    ---------------------
+    The expected value at the half size.
+
+    References
+    ----------
+    The root mean squared error with the standard error as unit; with the people as a second sample, the square root of
+    2 follows from two independent errors.
+    """
 
     spec = MetricSpec("rmse_se", "coefficients", "distance of coefficients in standard errors", "lower", "marginal",
                       splits=20, unit="standard errors", range=(0.0, None))  # fmt: skip

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
-from surveyeval.metric._tabulate import Bound, GroupedSums, Memo, arm_index, kish, once, ratio
+from surveyeval.metric._tabulate import Bound, GroupedSums, Grouping, Memo, arm_grouping, kish, once, ratio
 from surveyeval.metric.protocol import Key, MetricSpec, Values
 from surveyeval.task.schema import CoherenceRule
 from surveyeval.task.task import Task
@@ -35,21 +35,23 @@ _FOLLOWS, _CONTRADICTS, _UNDETERMINED = 1, 0, -1
 class _Outcomes:
     """Outcomes of one rule in one sample, by arm."""
 
-    def __init__(self, outcome: NDArray[np.int8], arm: IntArray, n_arms: int) -> None:
+    def __init__(self, outcome: NDArray[np.int8], arm: Grouping) -> None:
         columns = np.column_stack([outcome == kind for kind in (_FOLLOWS, _CONTRADICTS, _UNDETERMINED)]).astype(float)
         self.determined = np.asarray(outcome >= _CONTRADICTS)
         self.evaluable = np.asarray(outcome >= _UNDETERMINED)
-        self._sums = GroupedSums(columns, arm, n_arms)
-        self._squares = GroupedSums(columns, arm, n_arms)
+        self._sums = GroupedSums(columns, arm)
         self._memo = Memo()
 
     def sums(self, weights: FloatArray) -> FloatArray:
         """(B, A, 3) weight of those who follow, contradict, are undetermined."""
-        return self._memo.get("sums", weights, lambda: self._sums(weights))
+        return self._both(weights)[0]
 
     def squares(self, weights: FloatArray) -> FloatArray:
         """(B, A, 3) squared weights likewise."""
-        return self._memo.get("squares", weights, lambda: self._squares(weights * weights))
+        return self._both(weights)[1]
+
+    def _both(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return self._memo.get("sums", weights, lambda: self._sums.both(weights))
 
     def n_eff(self, weights: FloatArray, kinds: int) -> tuple[FloatArray, FloatArray]:
         """(B,) and (B, A) effective number of respondents with one of the first `kinds` outcomes."""
@@ -60,7 +62,7 @@ class _Outcomes:
 class _Chance:
     """What the rule would say if actions were dealt out anew within arms."""
 
-    def __init__(self, task: Task, sample: Sample, rule: CoherenceRule, known: _Outcomes, arm: IntArray) -> None:
+    def __init__(self, task: Task, sample: Sample, rule: CoherenceRule, known: _Outcomes, arm: Grouping) -> None:
         # Who cannot be evaluated neither holds beliefs nor lends an action.
         rows = np.flatnonzero(known.evaluable)
         actions = np.column_stack([sample.answers[name] for name in task.actions])[rows]
@@ -73,7 +75,7 @@ class _Chance:
             outcomes[:, a] = task.coherence(_with_actions(sample, task.actions, vector), rule)
         for kind in (_CONTRADICTS, _FOLLOWS):
             columns.append((outcomes == kind) & known.evaluable[:, None])
-        self._sums = GroupedSums(np.concatenate(columns, axis=1), arm, len(task.arms))
+        self._sums = GroupedSums(np.concatenate(columns, axis=1), arm)
         self._memo = Memo()
 
     def gap(self, weights: FloatArray) -> FloatArray:
@@ -101,7 +103,7 @@ def rule_outcomes(task: Task, sample: Sample, rule: CoherenceRule, cache: dict[A
     """Outcomes of a rule in a sample, by arm, found once per sample."""
 
     def make() -> _Outcomes:
-        return _Outcomes(task.coherence(sample, rule), arm_index(task, sample, cache), len(task.arms))
+        return _Outcomes(task.coherence(sample, rule), arm_grouping(task, sample, cache))
 
     return once(cache, sample, ("coherence", rule.name), make)
 
@@ -112,7 +114,7 @@ def _chance(task: Task, sample: Sample, rule: CoherenceRule, cache: dict[Any, An
         cache,
         sample,
         ("chance", rule.name),
-        lambda: _Chance(task, sample, rule, known, arm_index(task, sample, cache)),
+        lambda: _Chance(task, sample, rule, known, arm_grouping(task, sample, cache)),
     )
 
 
@@ -175,7 +177,40 @@ def _spec(name: str, summary: str, lowest: float | None = 0.0) -> MetricSpec:
 
 
 class Gap(_RuleMetric):
-    """Share of contradictions among the determined, per rule and, in an experiment, per arm."""
+    """Belief-action gap: share of contradictions among those about whom the rule says something.
+
+    ``gap = contradicts / (follows + contradicts)``, in weights, per rule and, in an experiment, per arm. The task's
+    rule says of each respondent whether the action follows from the beliefs, contradicts them, or is undetermined.
+
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    The target is people's own gap, on either side: no gap at all is as wrong as too much. The loss is the distance from
+    it.
+
+    Assumptions
+    -----------
+    The task's rule. Respondents with an unanswered input are not evaluable, undetermined ones not counted (see
+    `UndeterminedShare`).
+
+    When it misleads
+    ----------------
+    Alone: independent beliefs with an action tuned to the gap pass, and so do resampled pilot rows; `Coherence` and
+    `StructureRatio` catch the former. A simulator can empty the denominator with undetermined answers. Too coherent in
+    one arm and too incoherent in another cancel overall: see `GapError`.
+
+    Interval and estimand
+    ---------------------
+    The gap of the population of simulated respondents, beside people's.
+
+    References
+    ----------
+    The rule is the task's. Wang, Hunt, Tang and Joseph (2025), arXiv 2511.21218, for the gap of simulated respondents
+    beside people's.
+    """
 
     spec = _spec("gap", "share whose action contradicts their beliefs")
     headline = True
@@ -200,7 +235,35 @@ def _gap(sums: FloatArray) -> FloatArray:
 
 
 class UndeterminedShare(_RuleMetric):
-    """Share of respondents about whom the rule says nothing, ties and rules that do not apply."""
+    """Share of respondents about whom the rule says nothing: ties, and rules that do not apply.
+
+    ``undetermined / (follows + contradicts + undetermined)``, in weights, per rule.
+
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    The target is people's own share, on either side; the loss is the distance from it.
+
+    Assumptions
+    -----------
+    The task's rule; respondents with an unanswered input are left out.
+
+    When it misleads
+    ----------------
+    It is no measure of coherence. It tells whether the gap is about as many simulated respondents as people: with a
+    share far from people's the two gaps are about different kinds of respondents.
+
+    Interval and estimand
+    ---------------------
+    The share in the population of simulated respondents, beside people's.
+
+    References
+    ----------
+    The rule is the task's; a proportion.
+    """
 
     spec = _spec("undetermined_share", "share about whom the rule says nothing")
     kinds = 3
@@ -214,7 +277,41 @@ class UndeterminedShare(_RuleMetric):
 
 
 class Coherence(_RuleMetric):
-    """Gap corrected for chance, per rule. 0 where chance alone never contradicts: then no coherence can show."""
+    """Gap corrected for chance: 1 without contradictions, 0 as if actions were dealt out at random.
+
+    ``1 - gap / gap0``, gap0 being the gap that is expected when actions are dealt out anew within arms: Cohen's kappa
+    for rules. It is computed without shuffling: with the share q_a of action a in the arm, a respondent contradicts
+    with probability ``sum_a q_a [would contradict with a]``. 0 where chance alone never contradicts: then no coherence
+    can show.
+
+    Range
+    -----
+    At most 1; below 0 where actions contradict beliefs more often than by chance.
+
+    Direction and target
+    --------------------
+    The target is people's own value, on either side: over-coherence is as wrong as incoherence. The loss is the
+    distance from it.
+
+    Assumptions
+    -----------
+    The task's rule. gap0 is a ratio of expected weighted counts, equal to the mean over shuffles where the rule applies
+    by beliefs alone.
+
+    When it misleads
+    ----------------
+    Like every kappa it depends on the shares of actions: where nearly everybody takes the same action, gap0 is small
+    and a few respondents move the value far. Resampled pilot rows pass it: they are people.
+
+    Interval and estimand
+    ---------------------
+    The value of the population of simulated respondents, beside people's.
+
+    References
+    ----------
+    Cohen (1960), A coefficient of agreement for nominal scales, Educational and Psychological Measurement 20, applied
+    to rules.
+    """
 
     spec = _spec("coherence", "gap corrected for chance, 1 without contradictions, 0 as if by chance", None)
     headline = True

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
-from surveyeval.metric._tabulate import Bound, Table, kish, ratio, table_by_group
+from surveyeval.metric._tabulate import Bound, Table, ratio, table_by_group
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.metric.subgroups import SMALLEST_HALF
 from surveyeval.task.task import Item, Task
@@ -49,23 +49,25 @@ class _Deviations:
 
 
 def _deviations(table: Table, weights: FloatArray, groups: NDArray[np.bool_], items: list[int]) -> _Deviations:
-    counts, totals, squares = table.counts(weights), table.total(weights), table.squares(weights)
-    parts = []
-    for j in items:
-        score = scores(table.layout.items[j])
-        assert score is not None
-        cell = counts[:, groups, table.layout.slices[j]]
-        W, Q = totals[:, groups, j], squares[:, groups, j]
-        mean = ratio(cell @ score, W)
-        within = np.maximum(cell @ score**2 - W * mean**2, 0.0)
-        noise = ratio(Q, W)
-        own = _positive(within, W - noise) * ratio(Q, W * W)
-        pooled = _positive(within.sum(axis=1, keepdims=True), (W - noise).sum(axis=1, keepdims=True)) * ratio(Q, W * W)
-        share = ratio(W, np.broadcast_to(W.sum(axis=1, keepdims=True), W.shape))
-        deviation = mean - np.sum(share * mean, axis=1, keepdims=True)
-        # m_g - sum_h share_h m_h: the group's own mean enters with 1 - share_g, the others with minus their share.
-        parts.append([deviation, *(_of_deviation(v, share) for v in (own, pooled))])
-    return _Deviations(*(np.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
+    key = ("deviations", groups.tobytes(), *items)
+    return table.of(key, weights, lambda: _centred(table, weights, groups, items))
+
+
+def _centred(table: Table, weights: FloatArray, groups: NDArray[np.bool_], items: list[int]) -> _Deviations:
+    values = [scores(item) if j in items else None for j, item in enumerate(table.layout.items)]
+    first, second = (matrix[:, items] for matrix in table.layout.moments(values))
+    counts = table.counts(weights)[:, groups]
+    W, Q = table.total(weights)[:, groups][:, :, items], table.squares(weights)[:, groups][:, :, items]
+    mean = ratio(counts @ first, W)
+    within = np.maximum(counts @ second - W * mean**2, 0.0)
+    noise, spread = ratio(Q, W), ratio(Q, W * W)
+    own = _positive(within, W - noise) * spread
+    pooled = _positive(within.sum(axis=1, keepdims=True), (W - noise).sum(axis=1, keepdims=True)) * spread
+    share = ratio(W, np.broadcast_to(W.sum(axis=1, keepdims=True), W.shape))
+    deviation = mean - np.sum(share * mean, axis=1, keepdims=True)
+    # m_g - sum_h share_h m_h: the group's own mean enters with 1 - share_g, the others with minus their share.
+    parts = (deviation, _of_deviation(own, share), _of_deviation(pooled, share))
+    return _Deviations(*(part.transpose(0, 2, 1).reshape(len(weights), -1) for part in parts))
 
 
 def _of_deviation(variance: FloatArray, share: FloatArray) -> FloatArray:
@@ -79,19 +81,41 @@ def _positive(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
 
 
 class GroupContrastSlope:
-    """Slope of simulated on human deviations of groups from the item mean, freed of people's sampling noise. Target 1.
+    """Slope of simulated on human deviations of groups from the item mean, freed of people's sampling noise.
 
-    Cells are (group x item) over the groups of a subgroup with at least 15 effective people in a half, and over ordered
-    items (values as a share of the scale) and items with two options. Arms are pooled. With deviations d, their sampling
-    variances v and weights ``w = 1 / (v_H + v_S)`` the slope is ``sum w d_H d_S / sum w (d_H^2 - v_H)``: through the
-    origin, since deviations are centred by construction. Above 1 the simulation exaggerates groups, at 0 it knows none,
-    below 0 it has them the wrong way round. The value without a group is over all subgroups together.
+    ``slope = sum w d_H d_S / sum w (d_H^2 - v_H)`` with deviations d of a group's mean from the mean of the item, their
+    sampling variances v and weights ``w = 1 / (v_H + v_S)``: through the origin, since deviations are centred by
+    construction. Cells are (group x item) over the groups of a subgroup with at least 15 effective people in a half,
+    and over ordered items (values as a share of the scale) and items with two options. Arms are pooled. The value
+    without a group is over all subgroups together.
 
-    Undefined unless the denominator exceeds 3 of its standard errors, that is, unless people's groups differ beyond
-    noise. Needs 12 deviations. Items from which the subgroup is derived are left out. Deviations within an item add up to
-    zero; the standard error ignores that. Misleads where one large difference carries the slope: see the groups' own rows.
+    Range
+    -----
+    Unbounded.
 
-    Source: Fuller (1987), Measurement Error Models, section 3.1.
+    Direction and target
+    --------------------
+    The target is 1. Above 1 the simulation exaggerates differences between groups, at 0 it knows none, below 0 it has
+    them the wrong way round. The loss is the distance from 1.
+
+    Assumptions
+    -----------
+    At least 12 deviations, and people's groups that differ beyond noise: the slope is undefined unless its denominator
+    exceeds 3 of its standard errors. Items from which the subgroup is derived are left out.
+
+    When it misleads
+    ----------------
+    Where one large difference carries the slope: see the rows of the single subgroups. Deviations within an item add up
+    to zero, which the standard error of the denominator ignores. A slope of 1 goes with any amount of scatter.
+
+    Interval and estimand
+    ---------------------
+    The slope between the populations, in halves where it is defined. A ratio with a denominator near 0 has no interval
+    worth the name, so that a band over splits is shown and no `recovered`.
+
+    References
+    ----------
+    Fuller (1987), Measurement Error Models, section 3.1.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(
@@ -104,6 +128,7 @@ class GroupContrastSlope:
         splits=20,
         unit="slope",
         recoverable=False,
+        clusters="refused",
     )
 
     def applicable(self, task: Task) -> str | None:
@@ -148,7 +173,7 @@ class GroupContrastSlope:
             value, n_eff = [], []
             for people, rows, large, items in parts:
                 sides = ((people, human_weights), (rows, simulated_weights))
-                n = [kish(t.total(w).sum(axis=1), t.squares(w).sum(axis=1)).min(axis=1) for t, w in sides]
+                n = [t.pooled_n_eff(w).min(axis=1) for t, w in sides]
                 n_eff.append(np.minimum(*n))
                 if large.sum() < 2 or not items:
                     value.append(np.full(len(human_weights), np.nan))

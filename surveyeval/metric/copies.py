@@ -26,19 +26,40 @@ _AT_ONCE = 512
 
 
 class LongestCopy:
-    """Largest share of profile and answers that a simulated row has in common with one pilot row; target: people's.
+    """Largest share of profile and answers that a simulated row has in common with one pilot row.
 
     Every row is compared with every pilot row over all profile fields in force, the arm of an experiment and all items;
-    fields that one of the two lacks do not agree. ``longest_copy`` is the largest agreement of any row of the half, as a
-    share of all fields; ``closest_copy`` is the weighted mean over rows of the agreement with the closest pilot row. Range
-    0 to 1. The target is what people of the other half have in common with the pilot: people resemble each other too.
+    fields that one of the two lacks do not agree. ``longest_copy`` is the largest agreement of any row of the half, as
+    a share of all fields; ``closest_copy`` is the weighted mean over rows of the agreement with the closest pilot row.
 
-    A simulated row has the profile of its person, so that the two sides differ in answers alone. Misleads in short
-    questionnaires, where whole copies are common by chance, and for the maximum, which grows with the number of rows:
-    read it beside its reference only. A band over splits is shown, since a maximum has no standard error.
+    Range
+    -----
+    0 to 1.
 
-    Source: the distance to the closest record of work on synthetic data, for instance Taub et al. (2018), Privacy in
-    Statistical Databases, LNCS 11126, turned into a share of fields.
+    Direction and target
+    --------------------
+    The target is what people of the other half have in common with the pilot, on either side: people resemble each
+    other too.
+
+    Assumptions
+    -----------
+    A simulated row has the profile of its person, so that the two sides differ in answers alone. Rows without a person
+    have no profile, and the metric does not apply.
+
+    When it misleads
+    ----------------
+    In short questionnaires, where whole copies are common by chance, and for the maximum, which grows with the number
+    of rows: read it beside its reference only. A model that gives everybody the most frequent answers agrees much with
+    many pilot rows and has copied none.
+
+    Interval and estimand
+    ---------------------
+    The expected maximum and mean among h rows, given this pilot. A maximum has no standard error: a band over splits.
+
+    References
+    ----------
+    The distance to the closest record of work on synthetic data, for instance Taub, Elliot, Pampaka and Smith (2018),
+    Privacy in Statistical Databases, LNCS 11126, turned into a share of fields.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(
@@ -55,8 +76,10 @@ class LongestCopy:
     )
 
     def applicable(self, task: Task) -> str | None:
-        """None: every task has items."""
-        return None
+        """None, or the reason why this metric says nothing about this task."""
+        if task.profile or len(task.items) > 1:
+            return None
+        return "the task has no profile and one item, so that every answer is a copy of somebody's"
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples."""

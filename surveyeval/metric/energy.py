@@ -32,16 +32,41 @@ def _between_options(item: Item) -> FloatArray:
 
 
 class EnergyDistance:
-    """Unbiased energy distance, ``2 E d(X, Y) - E d(X, X') - E d(Y, Y')``, per item and their mean.
+    """Energy distance without the bias of small samples, per item and mean over items.
 
-    Expectations are U-statistics: no respondent is compared with itself. For two samples of the same law the expectation
-    is exactly 0 at any size, so about half of the values are negative; they are not cut off. Lower is better, -1 to 2.
-    Item values are means over arms, arms weighted by their people, of the value within the arm.
+    ``E = 2 E d(X, Y) - E d(X, X') - E d(Y, Y')`` with X, X' from people and Y, Y' from simulated respondents; d is ``|x
+    - y| / range`` for ordered items and ``[x != y]`` for the others. The expectations are U-statistics: no respondent
+    is compared with itself. The value of an item is the mean over arms of the value within the arm, arms weighted by
+    their people.
 
-    Assumes that weights do not depend on the answer. Misleads about joint structure, which it does not see (see the
-    module), and about location against spread: small distances of both kinds add up.
+    Range
+    -----
+    -1 to 2. Negative values are not cut off.
 
-    Source: Szekely and Rizzo (2013), Energy statistics, Journal of Statistical Planning and Inference 143.
+    Direction and target
+    --------------------
+    Lower is better. Between two samples of the same law the expectation is exactly 0 at any size, so that about half of
+    the references are negative.
+
+    Assumptions
+    -----------
+    Survey weights do not depend on the answer. The declared values of options measure distances between answers.
+
+    When it misleads
+    ----------------
+    About joint structure: the distance of two respondents is a sum over items, so that only marginal distributions
+    enter and shuffled columns pass. It is on the scale of squared differences: half the difference of shares is a
+    quarter of the value, and small values are hard to read. Location and spread add up and can't be told apart.
+
+    Interval and estimand
+    ---------------------
+    The energy distance between the two populations itself: the only distance here whose expectation does not depend on
+    the size.
+
+    References
+    ----------
+    Szekely and Rizzo (2013), Energy statistics: a class of statistics based on distances, Journal of Statistical
+    Planning and Inference 143.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(

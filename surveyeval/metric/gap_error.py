@@ -76,13 +76,36 @@ class _GapContrast:
 
 
 class GapError(_GapContrast):
-    """``|gap(simulation) - gap(people)|`` per rule, in an experiment also per arm; ``gap_error_arms`` is their mean.
+    """Distance of the belief-action gap from people's, overall and arm by arm.
 
-    Range 0 to 1, lower is better. The mean over arms weights arms by their determined people. Assumes the task's rule.
-    Two halves of people differ too, the more the smaller the arm: read arms beside their reference. Misleads alone: the
-    right gap may come from actions that follow no belief at all (see `surveyeval.metric.coherence.Coherence`).
+    ``|gap(simulation) - gap(people)|`` per rule, in an experiment also per arm; ``gap_error_arms`` is the mean over
+    arms, weighted by their determined people, so that errors in opposite directions do not cancel.
 
-    Source: the rule is the task's; the absolute error of a proportion.
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    Lower is better, 0 is the same gap. Two halves of people differ too, the more the smaller the arm: read arms beside
+    their reference.
+
+    Assumptions
+    -----------
+    The task's rule; both sides have respondents about whom it says something.
+
+    When it misleads
+    ----------------
+    Alone: the right gap may come from actions that follow no belief at all (see `Coherence`). It does not say whether
+    the simulation is too coherent or too incoherent: see `GapDifference`.
+
+    Interval and estimand
+    ---------------------
+    The expected distance between the gaps of two halves; it is above 0 also for people.
+
+    References
+    ----------
+    The rule is the task's; the absolute error of a proportion.
     """
 
     spec = _spec("gap_error", "distance of the belief-action gap from people's", "lower", 0.0)
@@ -90,12 +113,35 @@ class GapError(_GapContrast):
 
 
 class GapDifference(_GapContrast):
-    """``gap(simulation) - gap(people)`` per rule and arm: below 0 the simulation is more coherent than people.
+    """Belief-action gap minus people's: below 0 the simulation is more coherent than people.
 
-    Range -1 to 1, the target is 0 and the loss is the absolute value. ``gap_difference_arms`` is the mean over arms, in
-    which errors of opposite sign cancel: beside `GapError` it shows that they do.
+    ``gap(simulation) - gap(people)`` per rule and arm. ``gap_difference_arms`` is the mean over arms, in which errors
+    of opposite sign cancel: beside `GapError` it shows that they do.
 
-    Source: the rule is the task's; the difference of two proportions.
+    Range
+    -----
+    -1 to 1.
+
+    Direction and target
+    --------------------
+    The target is 0; the loss is the absolute value.
+
+    Assumptions
+    -----------
+    The task's rule; both sides have respondents about whom it says something.
+
+    When it misleads
+    ----------------
+    As the gap does: the difference is 0 also for a simulator whose actions follow from nothing and happen to contradict
+    as often.
+
+    Interval and estimand
+    ---------------------
+    The difference of the two populations' gaps: unlike a distance it has the expectation 0 between samples of people.
+
+    References
+    ----------
+    The rule is the task's; the difference of two proportions.
     """
 
     spec = _spec("gap_difference", "belief-action gap minus people's, below 0 too coherent", "target", -1.0)

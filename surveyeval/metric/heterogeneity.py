@@ -36,7 +36,15 @@ _SHUFFLES = 4
 
 def _spec(name: str, summary: str, unit: str, upper: float | None = 1.0, *, recoverable: bool = True) -> MetricSpec:
     return MetricSpec(
-        name, "heterogeneity", summary, "target", "marginal", unit=unit, range=(0.0, upper), recoverable=recoverable
+        name,
+        "heterogeneity",
+        summary,
+        "target",
+        "marginal",
+        unit=unit,
+        range=(0.0, upper),
+        recoverable=recoverable,
+        weights="ignored",
     )
 
 
@@ -110,10 +118,41 @@ class _PatternMetric:
 
 
 class UniquePatterns(_PatternMetric):
-    """Distinct patterns in a half, both sides rarefied to the smaller one, and the ratio to people's.
+    """Distinct patterns of answers in a half, and their ratio to people's.
 
-    The loss is the absolute log ratio. Flagged ``uninformative`` when nearly every person, or nearly every possible
-    pattern, is unique already.
+    A pattern is the whole row of answers to the items that the task declares under ``patterns:``; not being asked is
+    one more symbol. Both sides are rarefied to the smaller number of respondents h with all of these items answered:
+    ``E[U_h] = sum_s 1 - C(n - n_s, h) / C(n, h)``, n_s of n respondents having pattern s. ``unique_patterns`` is the
+    count of the simulated half, ``unique_patterns_ratio`` that count over people's.
+
+    Range
+    -----
+    1 to the number of respondents in a half; the ratio is at least 0.
+
+    Direction and target
+    --------------------
+    The target is people's own count, on either side. The loss of both values is ``|log ratio|``.
+
+    Assumptions
+    -----------
+    Counted without weights: a weight says how many people a respondent stands for, not how many patterns these would
+    show. Respondents with an unanswered pattern item have no pattern.
+
+    When it misleads
+    ----------------
+    Alone: it is nearly blind to how answers hang together, since independent columns often give about as many patterns
+    as people. Noise makes up for collapse: the mode with the right share of random answers reaches any count, with
+    patterns that no person has (see `Coverage`). Flagged ``uninformative`` when nearly every person, or nearly every
+    possible pattern, is unique already: then every lively simulator gets it right.
+
+    Interval and estimand
+    ---------------------
+    The expected count at the half size, which grows with the size: counts at different sizes do not compare. Resampling
+    with replacement would destroy it, the jackknife does not.
+
+    References
+    ----------
+    Hurlbert (1971), The nonconcept of species diversity, Ecology 52.
     """
 
     spec = _spec("unique_patterns", "distinct patterns of answers at the size of the smaller half", "count", None)
@@ -143,9 +182,37 @@ class UniquePatterns(_PatternMetric):
 
 
 class StructureRatio(_PatternMetric):
-    """Distinct patterns over the number when each item is shuffled apart within arm: below 1 when answers hang together.
+    """Distinct patterns over the number when each item is shuffled apart: below 1 when answers hang together.
 
-    Shuffled by seeds that are shared within a split, so that equal samples give equal ratios.
+    ``U / mean U(shuffled)``: the distinct patterns of the simulated half over their mean number when the answers to
+    each item are dealt out anew among the respondents of the arm (4 shuffles for each half). Shuffles are seeded by
+    split, so that equal samples give equal ratios.
+
+    Range
+    -----
+    At least 0, around 1.
+
+    Direction and target
+    --------------------
+    The target is people's own ratio, on either side; people may lie above 1. The loss is the distance from it.
+
+    Assumptions
+    -----------
+    As `UniquePatterns`; two pattern items at least.
+
+    When it misleads
+    ----------------
+    With few respondents for many possible patterns nearly all are unique in both, and the ratio is near 1 whatever the
+    structure. Total collapse has the ratio 1 as well. It is one number for all relations together: the right ratio may
+    come from wrong relations.
+
+    Interval and estimand
+    ---------------------
+    The expected ratio at the half size. It depends on the size, as both counts do.
+
+    References
+    ----------
+    The null model of ecology (Gotelli 2000, Ecology 81) with the columns permuted within arms.
     """
 
     spec = _spec("structure_ratio", "distinct patterns over distinct patterns with items shuffled", "ratio", None)
@@ -182,7 +249,40 @@ def _share_found(counts: IntArray, shared: IntArray, others: IntArray, others_sh
 
 
 class Coverage(_Overlap):
-    """Share of people whose pattern occurs in the simulated half."""
+    """Share of people whose pattern of answers occurs in the simulated half.
+
+    ``sum over people of half A of [pattern in S_B] / number of people``: mass of people, not types. Beside real people
+    stands what a second sample of the same law is expected to cover, estimated from the human half itself: ``1 - sum_s
+    (n_s / n) C(n - n_s, m) / C(n - 1, m)`` for a covering sample of size m, which is Good and Turing's ``1 - f1 / n``
+    for m = n - 1, with f1 patterns seen once.
+
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    The target is what a second sample of people covers; the loss is the distance from that, on either side: a simulator
+    that lists the common patterns covers more than people do.
+
+    Assumptions
+    -----------
+    Independent respondents: in cluster samples neighbours repeat each other and the expected coverage is too high.
+    Counted without weights.
+
+    When it misleads
+    ----------------
+    With many pattern items hardly anything is covered, by people either; with few, nearly everything is. Answers drawn
+    from each arm's shares cover well where relations between items are weak.
+
+    Interval and estimand
+    ---------------------
+    The expected coverage of h people by h simulated rows, h being the half size.
+
+    References
+    ----------
+    Good (1953), Biometrika 40; Chao and Jost (2012), Coverage-based rarefaction and extrapolation, Ecology 93.
+    """
 
     spec = _spec("coverage", "share of people whose pattern the simulated half holds", "share")
     headline = True
@@ -197,7 +297,36 @@ class Coverage(_Overlap):
 
 
 class Novelty(_Overlap):
-    """Share of simulated respondents whose pattern does not occur in the human half."""
+    """Share of simulated respondents whose pattern of answers does not occur in the human half.
+
+    ``sum over simulated rows of half B of [pattern not in H_A] / number of rows``. A second sample of the same law is
+    expected to show ``f1 / n``, with f1 patterns seen once among n people (Good and Turing).
+
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    The target is the novelty of a second sample of people; the loss is the distance from that, on either side.
+
+    Assumptions
+    -----------
+    As `Coverage`.
+
+    When it misleads
+    ----------------
+    Collapse has no novelty at all: two-sided reading is needed, and `Coverage` beside it. New patterns are not wrong
+    ones: most patterns that people have are not in a half of some hundred people.
+
+    Interval and estimand
+    ---------------------
+    The expected share of h simulated rows that is new to h people, h being the half size.
+
+    References
+    ----------
+    Good (1953), The population frequencies of species and the estimation of population parameters, Biometrika 40.
+    """
 
     spec = _spec("novelty", "share of simulated respondents with a pattern not seen among people", "share")
 
@@ -207,11 +336,39 @@ class Novelty(_Overlap):
         """Novelty and its distance from what a second human sample is expected to show."""
         theirs, own = people.counts(weights[0]), rows.counts(weights[1])
         value = 1 - _share_found(own, pair[1], theirs, pair[0])
-        return [value], [np.abs(value - (1 - expected_coverage(theirs, theirs.sum(axis=1))))]
+        return [value], [np.abs(value - (1 - people.good_turing(weights[0])))]
 
 
 class Simpson(_PatternMetric):
-    """Probability that two respondents of the half have different patterns, ``1 - sum n_s (n_s - 1) / (n (n - 1))``."""
+    """Probability that two respondents of the half have different patterns of answers.
+
+    ``1 - sum_s n_s (n_s - 1) / (n (n - 1))``, n_s of n simulated respondents having pattern s.
+
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    The target is people's own value, on either side; the loss is the distance from it.
+
+    Assumptions
+    -----------
+    Counted without weights, over respondents with all pattern items answered.
+
+    When it misleads
+    ----------------
+    It is about the common patterns and close to 1 wherever there are many: .98 and .99 are far apart, and the eye does
+    not see it. Independent columns are often as diverse as people.
+
+    Interval and estimand
+    ---------------------
+    The index of the population: unlike a count of patterns its expectation does not depend on the size.
+
+    References
+    ----------
+    Simpson (1949), Measurement of diversity, Nature 163.
+    """
 
     spec = _spec("simpson", "probability that two respondents have different patterns", "share")
 
@@ -229,9 +386,37 @@ class Simpson(_PatternMetric):
 
 
 class PilotCopies(_PatternMetric):
-    """Share of simulated respondents who repeat a pilot respondent on every pattern item and action. Descriptive.
+    """Share of simulated respondents who repeat a pilot respondent on every pattern item and action.
 
-    People repeat each other too: read it beside the same share among the test people (the reference).
+    ``sum over simulated rows of [answers equal those of some pilot row] / number of rows`` over the pattern items and
+    the actions. Descriptive: people repeat each other too, and the reference is the same share among the test people.
+
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    The target is people's own share, on either side; the loss is the distance from it.
+
+    Assumptions
+    -----------
+    Pilot and test people are different people; under cross-fitting they are not, and the metric does not apply.
+
+    When it misleads
+    ----------------
+    With few items and a large pilot everybody repeats somebody. A model that recites pilot rows and changes an answer
+    here and there passes it: see `LongestCopy`. Resampled pilot rows are people, so that copying is no fault of the
+    answers: the question is what the model adds to the pilot.
+
+    Interval and estimand
+    ---------------------
+    The expected share among h rows, given this pilot; it grows with the size of the pilot.
+
+    References
+    ----------
+    Replicated uniques in work on synthetic data, for instance Nowok, Raab and Dibben (2016), Journal of Statistical
+    Software 74, here all repetitions.
     """
 
     spec = _spec(

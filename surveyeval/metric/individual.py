@@ -17,7 +17,7 @@ from surveyeval.metric._tabulate import Bound, kish, ratio
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
-__all__ = ["NO_PROBABILITY", "JointLogLoss", "LogLoss"]
+__all__ = ["NO_PROBABILITY", "JointLogLoss", "LogLoss", "nothing_known"]
 
 FloatArray = NDArray[np.float64]
 #: How the reason begins where a simulated sample has no probabilities.
@@ -55,14 +55,21 @@ def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
     return bits
 
 
+def nothing_known(task: Task) -> str | None:
+    """Why a task says nothing about individuals: neither a profile nor an earlier answer tells them apart."""
+    if task.profile or len(task.items) > 1:
+        return None
+    return "the task has no profile and one item, so that nothing tells respondents apart but their arm"
+
+
 class _LogLoss:
     """Shared by the joint and the itemwise loss."""
 
     spec: MetricSpec
 
     def applicable(self, task: Task) -> str | None:
-        """None: every task has answers of people."""
-        return None
+        """None, or the reason why this metric says nothing about this task."""
+        return nothing_known(task)
 
     def keys(self, task: Task) -> list[Key]:
         """What is returned."""
@@ -102,8 +109,38 @@ class _LogLoss:
 class JointLogLoss(_LogLoss):
     """Bits per respondent for the person's whole interview, each answer given the earlier ones.
 
-    A strictly proper score of the joint law of the answers: minus the base-2 logarithm of the probability of
-    everything the person answered, averaged over people. It is the value to read first.
+    ``-mean over people of sum_j log2 P(y_j | profile, arm, y_1 ... y_(j-1))``: minus the logarithm of the probability
+    of everything that the person answered. It is the value to read first.
+
+    Range
+    -----
+    At least 0; infinite where a model gave an answer no probability at all.
+
+    Direction and target
+    --------------------
+    Lower is better: a strictly proper score of the joint law of the answers, lowest in expectation for the true law.
+    There is no human reference without a retest; the bar is the best baseline fitted on the same pilot.
+
+    Assumptions
+    -----------
+    The model states probabilities of options, and was scored on people's own answers. After an item that a person was
+    asked and did not answer, the rest of a sequential interview is not scored, for every model alike.
+
+    When it misleads
+    ----------------
+    In absolute size: bits depend on the number of items and options, and people's own uncertainty sets a limit that
+    nobody knows. A model with good ranks and overconfident probabilities is punished for the latter alone. One answer
+    given no probability is infinite bits.
+
+    Interval and estimand
+    ---------------------
+    The mean over the population of people, for this model as it is; a jackknife over people on the whole test sample,
+    not halves. Differences between models are paired.
+
+    References
+    ----------
+    Gneiting and Raftery (2007), Strictly proper scoring rules, prediction, and estimation, Journal of the American
+    Statistical Association 102.
     """
 
     spec = MetricSpec(
@@ -127,7 +164,37 @@ class JointLogLoss(_LogLoss):
 
 
 class LogLoss(_LogLoss):
-    """Bits per answer for each item, given the person's earlier answers; their mean over items first."""
+    """Bits per answer for each item, given the person's earlier answers.
+
+    ``-mean log2 P(y_j | profile, arm, y_1 ... y_(j-1))`` over the people who answered item j. The sum over items is in
+    `JointLogLoss`.
+
+    Range
+    -----
+    At least 0; infinite where a model gave an answer no probability at all.
+
+    Direction and target
+    --------------------
+    Lower is better; there is no human reference without a retest. Uniform answers cost log2 K bits.
+
+    Assumptions
+    -----------
+    As `JointLogLoss`.
+
+    When it misleads
+    ----------------
+    An item late in a sequential interview is predicted from the person's own earlier answers: few bits there are no
+    merit of the profile. Items with more options cost more bits.
+
+    Interval and estimand
+    ---------------------
+    The mean over the population of people, for this model as it is; a jackknife over people on the whole test sample.
+
+    References
+    ----------
+    Good (1952), Rational decisions, Journal of the Royal Statistical Society B 14; Gneiting and Raftery (2007), Journal
+    of the American Statistical Association 102.
+    """
 
     spec = MetricSpec(
         "log_loss",

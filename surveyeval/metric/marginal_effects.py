@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from surveyeval.metric._batches import Packed, families
 from surveyeval.metric.coefficients import CoefficientMetric, Fitter, Terms, both, exaggeration, share, share_differing
 from surveyeval.metric.protocol import MetricSpec
 from surveyeval.metric.regression import Fits
@@ -43,16 +44,23 @@ def logit_effects(X: FloatArray, fits: Fits, weight: FloatArray) -> Fits:
     the covariance of coefficients is the inverse information. Equals statsmodels' ``get_margeff(at="overall")`` for the
     same coefficients. Source: Greene (2012), Econometric Analysis, 7th edition, section 17.3.2.
     """
-    p = X.shape[1]
-    known = np.isfinite(fits.coefficient)
-    beta = np.where(known, fits.coefficient, 0.0)
+    effect, se = np.full(fits.coefficient.shape, np.nan), np.full(fits.coefficient.shape, np.nan)
+    for family in families(weight):
+        rows, columns = family.members, family.columns
+        effect[rows], se[rows] = _effects(X[columns], fits.coefficient[rows], weight[np.ix_(rows, columns)])
+    usable = np.isfinite(fits.coefficient) & np.isfinite(fits.se) & (np.arange(X.shape[1]) > 0)
+    return Fits(np.where(usable, effect, np.nan), np.where(usable, se, np.nan))
+
+
+def _effects(X: FloatArray, coefficient: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    known = np.isfinite(coefficient)
+    beta = np.where(known, coefficient, 0.0)
     mu = 1 / (1 + np.exp(-np.clip(beta @ X.T, -500, 500)))
     curve = weight * mu * (1 - mu)
-    outer = (X[:, :, None] * X[:, None, :]).reshape(len(X), p * p)
-    information = (curve @ outer).reshape(-1, p, p) * (known[:, :, None] & known[:, None, :])
-    places = np.arange(p)
+    information = Packed(X).gram(curve) * (known[:, :, None] & known[:, None, :])
+    places = np.arange(X.shape[1])
     information[:, places, places] += ~known
-    covariance = np.linalg.pinv(information, hermitian=True)
+    covariance = _inverse(information)
     total = weight.sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = curve.sum(axis=1, keepdims=True) / total
@@ -60,15 +68,21 @@ def logit_effects(X: FloatArray, fits: Fits, weight: FloatArray) -> Fits:
         along = np.einsum("bpq,bq->bp", covariance, slope)
         variance = mean**2 * np.einsum("bpp->bp", covariance) + 2 * mean * beta * along
         variance += beta**2 * np.sum(slope * along, axis=1, keepdims=True)
-        effect, se = mean * beta, np.sqrt(np.maximum(variance, 0.0))
-    usable = known & np.isfinite(fits.se) & (places > 0)
-    return Fits(np.where(usable, effect, np.nan), np.where(usable, se, np.nan))
+        return mean * beta, np.sqrt(np.maximum(variance, 0.0))
+
+
+def _inverse(information: FloatArray) -> FloatArray:
+    """Inverses; pseudo-inverses where one of the matrices is nearly singular."""
+    try:
+        inverse = np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.pinv(information, hermitian=True))
+    condition = np.linalg.norm(inverse, axis=(1, 2)) * np.linalg.norm(information, axis=(1, 2))
+    return inverse if (condition < 1e12).all() else np.asarray(np.linalg.pinv(information, hermitian=True))
 
 
 class _OnEffects(CoefficientMetric):
     """Shared: compares average marginal effects instead of coefficients."""
-
-    headline = False
 
     def terms(self, fitter: Fitter, weight: FloatArray) -> Terms:
         """Effects of all regressions side by side; coefficients of least squares are effects already."""
@@ -77,7 +91,8 @@ class _OnEffects(CoefficientMetric):
             parts = []
             for (family, design), fits in zip(fitter.designs, fitter.fits(weight), strict=True):
                 rows = design.valid
-                own = logit_effects(design.X[rows], fits, weight[:, rows]) if family == "logit" else fits
+                w = weight[:, rows] / fitter.scale
+                own = logit_effects(design.X[rows], fits, w) if family == "logit" else fits
                 parts.append((own.coefficient[:, 1:], own.se[:, 1:]))
             return Terms(np.hstack([b for b, _ in parts]), np.hstack([se for _, se in parts]))
 
@@ -92,14 +107,38 @@ def _rms_difference(h: Terms, s: Terms) -> FloatArray:
 
 
 class AverageMarginalEffects(_OnEffects):
-    """Root mean squared difference of average marginal effects, simulation minus people, in its own standard error.
+    """Root mean squared difference of average marginal effects, in its own standard error.
 
-    At least 0, lower is better; two samples of people give about 1. Over all terms of logits and of least squares, and by
-    block. Assumes that the regressions are worth comparing at all; terms are not weighted by their importance. Misleads
-    at small size, where large differences are within their error: see `AMEExaggeration` for their direction.
+    ``sqrt(mean (e_S - e_H)^2 / (se_H^2 + se_S^2))`` over the terms of logits and of least squares, and by block. The
+    effect of a term in a logit is ``b mean mu (1 - mu)``, the mean derivative of the probability, with standard errors
+    by the delta method; for least squares it is the coefficient.
 
-    Source: Greene (2012), Econometric Analysis, section 17.3.2; Mood (2010), European Sociological Review 26, on why
-    logits of different samples do not compare.
+    Range
+    -----
+    At least 0.
+
+    Direction and target
+    --------------------
+    Lower is better; two samples of people give about 1.
+
+    Assumptions
+    -----------
+    The regressions are worth comparing at all; terms are not weighted by their importance. Each column of the design is
+    its own variable, also dummies and products.
+
+    When it misleads
+    ----------------
+    At small size, where large differences are within their error; noise in simulated rows widens the errors as well.
+    See `AMEExaggeration` for the direction.
+
+    Interval and estimand
+    ---------------------
+    The expected value at the half size; it grows with the size where effects differ.
+
+    References
+    ----------
+    Greene (2012), Econometric Analysis, 7th edition, section 17.3.2; Mood (2010), European Sociological Review 26, on
+    why logits of different samples do not compare.
     """
 
     spec = MetricSpec(
@@ -116,12 +155,34 @@ class AverageMarginalEffects(_OnEffects):
 
 
 class AMEShareDiffering(_OnEffects):
-    """Share of terms whose average marginal effects differ by more than 1.96 standard errors of the difference.
+    """Share of terms whose average marginal effects differ at the 5% level.
 
-    Range 0 to 1, lower is better; about .05 between two samples of people. `ShareDiffering` on the scale on which logits
-    compare. Misleads at small size, where nothing differs significantly from anything.
+    ``#{|e_H - e_S| / sqrt(se_H^2 + se_S^2) > 1.96} / #{terms}``: `ShareDiffering` on the scale on which logits compare.
 
-    Source: Mood (2010), European Sociological Review 26.
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    Lower is better; about .05 between two samples of people.
+
+    Assumptions
+    -----------
+    The two sides are independent, and the standard errors of the delta method are right.
+
+    When it misleads
+    ----------------
+    At small size, where nothing differs significantly from anything. Noise in simulated rows widens their errors, which
+    hides differences. Terms count alike, whatever their importance.
+
+    Interval and estimand
+    ---------------------
+    The expected share at the half size; with more respondents more terms differ.
+
+    References
+    ----------
+    Mood (2010), European Sociological Review 26; Clogg, Petkova and Haritou (1995), American Journal of Sociology 100.
     """
 
     spec = MetricSpec(
@@ -138,12 +199,35 @@ class AMEShareDiffering(_OnEffects):
 
 
 class AMEExaggeration(_OnEffects):
-    """Slope of simulated on human average marginal effects, through the origin, free of people's noise. Target 1.
+    """Slope of simulated on human average marginal effects, through the origin, free of people's noise.
 
-    `Exaggeration` on the scale on which logits compare: above 1 effects are exaggerated, below 1 flattened. Undefined
-    where people's effects are mostly noise (denominator within 3 of its standard errors). A band over splits.
+    ``sum w e_H e_S / sum w (e_H^2 - se_H^2)`` with ``w = 1 / (se_H^2 + se_S^2)``: `Exaggeration` on the scale on which
+    logits compare.
 
-    Source: Fuller (1987), Measurement Error Models, section 3.1; Mood (2010), European Sociological Review 26.
+    Range
+    -----
+    Unbounded.
+
+    Direction and target
+    --------------------
+    The target is 1. Above 1 effects are exaggerated, below 1 flattened. The loss is the distance from 1.
+
+    Assumptions
+    -----------
+    Errors of the two sides are independent. Undefined where people's effects are mostly noise: the denominator must
+    exceed 3 of its standard errors.
+
+    When it misleads
+    ----------------
+    A slope of 1 goes with any amount of scatter, and blocks of terms may make up for each other.
+
+    Interval and estimand
+    ---------------------
+    The slope between the populations' effects, in halves where it is defined. A band over splits, and no `recovered`.
+
+    References
+    ----------
+    Fuller (1987), Measurement Error Models, section 3.1; Mood (2010), European Sociological Review 26.
     """
 
     spec = MetricSpec(

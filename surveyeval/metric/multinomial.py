@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from surveyeval.metric._batches import Packed, families
+
 __all__ = ["MultinomialFits", "log_share", "multinomial_logit"]
 
 FloatArray = NDArray[np.float64]
@@ -66,7 +68,8 @@ def multinomial_logit(X: FloatArray, y: IntArray, weight: FloatArray, outcomes: 
     y : (n,) int array
         Outcome of each row, 0 to `outcomes` - 1.
     weight : (B, n) float array
-        At least 0; only their proportions matter, since each row is scaled to add up to its effective size.
+        At least 0; only their proportions matter, since each row is scaled to add up to its effective size. Sets of weights
+        that resemble each other are fitted together, from the fit to the largest of them.
     outcomes : int
     ridge : float
         Penalty ``ridge / 2`` times the sum over columns of the squared deviations of the K coefficients (that of the
@@ -82,56 +85,81 @@ def multinomial_logit(X: FloatArray, y: IntArray, weight: FloatArray, outcomes: 
     A row is left out by one Newton step from the full fit, which is exact for least squares and of second order here.
     Source: Rad and Maleki (2020), Journal of the Royal Statistical Society B 82.
     """
-    n, p = X.shape
-    B, free = len(weight), outcomes - 1
-    total, squares = weight.sum(axis=1), (weight**2).sum(axis=1)
-    some = total > 0
-    scaled = np.where(some[:, None], weight * (total / np.where(some, squares, 1.0))[:, None], 0.0)
-    outer = (X[:, :, None] * X[:, None, :]).reshape(n, p * p)
-    chosen = (y[:, None] == np.arange(1, outcomes)[None, :]).astype(float)
-    penalty = np.full(p, ridge)
-    penalty[0] = ridge / 100
+    B, n, p, free = len(weight), len(X), X.shape[1], outcomes - 1
+    coefficient, left_out = np.full((B, p, free), np.nan), np.full((B, n), np.nan)
+    for family in families(weight):
+        columns = family.columns
+        if len(columns):
+            model = _Model(X[columns], y[columns], outcomes, ridge)
+            place = np.ix_(family.members, columns)
+            coefficient[family.members], left_out[place] = model.fit(weight[place], family.start)
+    return MultinomialFits(coefficient, left_out)
 
-    def state(beta: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+
+def _effective(weight: FloatArray) -> FloatArray:
+    """Each row scaled to add up to its effective size; rows without weight stay zero."""
+    total, squares = weight.sum(axis=1, keepdims=True), np.square(weight).sum(axis=1, keepdims=True)
+    return np.asarray(weight * np.divide(total, squares, out=np.zeros_like(total), where=squares > 0))
+
+
+class _Model:
+    """The penalised loss of some respondents, for many sets of weights."""
+
+    def __init__(self, X: FloatArray, y: IntArray, outcomes: int, ridge: float) -> None:
+        self.X, self.y, self.outcomes, self.free = X, y, outcomes, outcomes - 1
+        self.packed = Packed(X)
+        self.chosen = (y[:, None] == np.arange(1, outcomes)[None, :]).astype(float)
+        self.penalty = np.full(X.shape[1], ridge)
+        self.penalty[0] = ridge / 100
+
+    def state(self, beta: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Probabilities (b, n, free), gradient (b, p, free) and value of the penalised loss (b,)."""
-        eta = _with_reference(_predict(X, beta))
-        shrunk = penalty[:, None] * (beta - beta.sum(axis=2, keepdims=True) / outcomes)
-        loss = -(w * _own(eta, y)).sum(axis=1) + 0.5 * (shrunk * beta).sum(axis=(1, 2))
-        mu = np.exp(eta - eta.max(axis=-1, keepdims=True))
-        mu = (mu / mu.sum(axis=-1, keepdims=True))[..., 1:]
-        residual = w[:, :, None] * (mu - chosen)
-        gradient = (residual.transpose(0, 2, 1) @ X).transpose(0, 2, 1) + shrunk
+        eta = _with_reference(_predict(self.X, beta))
+        eta -= eta.max(axis=-1, keepdims=True)
+        mu = np.exp(eta)
+        total = mu.sum(axis=-1)
+        rows = np.arange(len(self.y))
+        own = eta[:, rows, self.y] - np.log(total)
+        mu = mu[..., 1:] / total[..., None]
+        shrunk = self.penalty[:, None] * (beta - beta.sum(axis=2, keepdims=True) / self.outcomes)
+        loss = -(w * own).sum(axis=1) + 0.5 * (shrunk * beta).sum(axis=(1, 2))
+        residual = w[:, :, None] * (mu - self.chosen)
+        gradient = (residual.transpose(0, 2, 1) @ self.X).transpose(0, 2, 1) + shrunk
         return mu, gradient, loss
 
-    def hessian(mu: FloatArray, w: FloatArray) -> FloatArray:
+    def hessian(self, mu: FloatArray, w: FloatArray) -> FloatArray:
         """(b, p free, p free), parameters ordered by column of X, then outcome."""
+        p, free = self.X.shape[1], self.free
         H = np.zeros((len(w), p, free, p, free))
+        places = np.arange(p)
         for k in range(free):
             for m in range(k, free):
-                curve = w * (mu[:, :, k] * ((k == m) - mu[:, :, m]))
-                block = (curve @ outer).reshape(-1, p, p)
-                block[:, np.arange(p), np.arange(p)] += penalty * ((k == m) - 1 / outcomes)
+                block = self.packed.gram(w * mu[:, :, k] * ((k == m) - mu[:, :, m]))
+                block[:, places, places] += self.penalty * ((k == m) - 1 / self.outcomes)
                 H[:, :, k, :, m] = H[:, :, m, :, k] = block
         return H.reshape(len(w), p * free, p * free)
 
-    # All sets of weights are close to each other: the fit to their mean is a start one or two steps from the end.
-    beta = np.zeros((1, p, free))
-    if some.any():
-        beta = _newton(beta, scaled[some].mean(axis=0, keepdims=True), state, hessian)
-    beta = _newton(np.repeat(beta, B, axis=0), scaled, state, hessian)
-    mu, _, _ = state(beta, scaled)
-    inverse = np.linalg.inv(hessian(mu, scaled)).reshape(B, p, free, p, free)
-    # M_i = x_i' H^-1 x_i, a small matrix for each row: how far the row's own residual moves its own predictor.
-    move = np.empty((B, n, free, free))
-    for k in range(free):
-        for m in range(free):
-            move[:, :, k, m] = inverse[:, :, k, :, m].reshape(B, p * p) @ outer.T
-    curve = scaled[:, :, None, None] * (mu[..., :, None] * (np.eye(free) - mu[..., None, :]))
-    residual = scaled[:, :, None] * (mu - chosen)
-    step = np.linalg.solve(np.eye(free) - move @ curve, (move @ residual[..., None]))[..., 0]
-    left_out = _own(_with_reference(_predict(X, beta) + step), y)
-    beta[~some] = np.nan
-    return MultinomialFits(beta, np.where(weight > 0, left_out, np.nan))
+    def fit(self, weight: FloatArray, start: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Coefficients (B, p, free) and log-probabilities of rows that are left out (B, n), from the fit to `start`."""
+        B, p, free = len(weight), self.X.shape[1], self.free
+        some = weight.sum(axis=1) > 0
+        w = _effective(weight)
+        beta = _newton(np.zeros((1, p, free)), _effective(start[None]), self.state, self.hessian)
+        beta = _newton(np.repeat(beta, B, axis=0), w, self.state, self.hessian)
+        mu, _, _ = self.state(beta, w)
+        inverse = np.linalg.inv(self.hessian(mu, w)).reshape(B, p, free, p, free)
+        # M_i = x_i' H^-1 x_i, a small matrix for each row: how far the row's own residual moves its own predictor.
+        move = np.empty((B, len(self.y), free, free))
+        for k in range(free):
+            for m in range(k, free):
+                block = inverse[:, :, k, :, m]
+                move[:, :, k, m] = move[:, :, m, k] = self.packed.quadratic((block + block.transpose(0, 2, 1)) / 2)
+        curve = w[:, :, None, None] * (mu[..., :, None] * (np.eye(free) - mu[..., None, :]))
+        residual = w[:, :, None] * (mu - self.chosen)
+        step = np.linalg.solve(np.eye(free) - move @ curve, (move @ residual[..., None]))[..., 0]
+        left_out = _own(_with_reference(_predict(self.X, beta) + step), self.y)
+        beta[~some] = np.nan
+        return beta, np.where(weight > 0, left_out, np.nan)
 
 
 def _newton(beta: FloatArray, weight: FloatArray, state, hessian) -> FloatArray:  # type: ignore[no-untyped-def]

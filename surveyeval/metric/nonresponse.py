@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample, State
-from surveyeval.metric._tabulate import Bound, GroupedSums, Memo, kish, once, ratio
+from surveyeval.metric._tabulate import Bound, GroupedSums, Grouping, Memo, kish, once, ratio
 from surveyeval.metric.protocol import Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
@@ -35,8 +35,8 @@ class _Rates:
         table = np.column_stack(columns).astype(float)
         self._shape = (len(task.items), len(_NONRESPONSE) + 2)
         self.seen: NDArray[np.bool_] = np.asarray(table.any(axis=0), dtype=bool).reshape(self._shape)
-        everybody = np.zeros(sample.n, dtype=np.int64)
-        self._sums = GroupedSums(table, everybody, 1)
+        everybody = Grouping(np.zeros(sample.n, dtype=np.int64), 1)
+        self._sums = GroupedSums(table, everybody)
         self._memo = Memo()
 
     def __call__(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -44,7 +44,7 @@ class _Rates:
         return self._memo.get("rates", weights, lambda: self._rates(weights))
 
     def _rates(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-        sums, squares = (self._sums(w)[:, 0].reshape(-1, *self._shape) for w in (weights, weights * weights))
+        sums, squares = (found[:, 0].reshape(-1, *self._shape) for found in self._sums.both(weights))
         asked = sums[:, :, -2]
         rates = [ratio(sums[:, :, k], asked) for k in range(len(_NONRESPONSE))]
         rates.append(ratio(sums[:, :, -1], asked + sums[:, :, -1]))
@@ -52,18 +52,40 @@ class _Rates:
 
 
 class NonresponseError:
-    """``|rate among simulated rows - rate among people|`` for each item and each state of nonresponse.
+    """Difference of the rates of refusals, don't knows and missing answers, per item and state.
 
-    States are ``refused``, ``dont_know`` and ``missing``, each as a share of those who were asked; for items with a filter
-    also the share that was not asked. Value names are ``nonresponse_error_refused`` and so on, for each item that has the
-    state on either side; ``nonresponse_error`` is the mean over items of half the sum over answering and the three states,
-    which is the total variation of response status. Range 0 to 1, lower is better, 0 is the target.
+    ``|rate among simulated rows - rate among people|`` for each item and each state of nonresponse. States are
+    ``refused``, ``dont_know`` and ``missing``, each as a share of those who were asked; for items with a filter also
+    the share that was not asked. Value names are ``nonresponse_error_refused`` and so on, for each item on which people
+    show the state; ``nonresponse_error`` is the mean over items of half the sum over answering and the three states,
+    which is the total variation of response status.
 
-    Assumes that a simulated respondent could have declined: a model that must choose an option never does, and shows an
-    error equal to people's own rate. Misleads where a file mixes states (a blank that may be a refusal). Two small
-    samples of people differ as well: see the reference.
+    Range
+    -----
+    0 to 1.
 
-    Source: American Association for Public Opinion Research, Standard Definitions (2023), on item nonresponse.
+    Direction and target
+    --------------------
+    Lower is better, 0 is the same rates. Two halves of people differ as well: see the reference.
+
+    Assumptions
+    -----------
+    A simulated respondent could have declined. A model that must choose an option never does, and shows an error equal
+    to people's own rate. Rows that failed for technical reasons (``invalid``, ``not_run``) count on neither side.
+
+    When it misleads
+    ----------------
+    Where a file mixes states (a blank that may be a refusal), and where it is small for the wrong reason: the right
+    rate of refusals says nothing of whether the right people refuse. Elicitation by options puts it out of the model's
+    reach.
+
+    Interval and estimand
+    ---------------------
+    The expected difference of rates between h simulated rows and h people, h being the half size.
+
+    References
+    ----------
+    American Association for Public Opinion Research (2023), Standard Definitions, on item nonresponse.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(

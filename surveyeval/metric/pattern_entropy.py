@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surveyeval.metric._patterns import PatternTable, expected_coverage
+from surveyeval.metric._patterns import PatternTable
 from surveyeval.metric.heterogeneity import _PatternMetric
 from surveyeval.metric.protocol import MetricSpec
 
@@ -58,13 +58,37 @@ def chao_shen(counts: IntArray) -> FloatArray:
 
 
 class PatternEntropy(_PatternMetric):
-    """Entropy in bits of the patterns of the simulated half (Chao-Shen); the loss is the distance from people's.
+    """Entropy in bits of the patterns of the simulated half, corrected for patterns not seen.
 
-    At least 0, the target is people's own value on either side. Counted without weights, over respondents with all
-    pattern items answered. Misleads where nearly every pattern is seen once: the correction then rests on a handful of
-    repeated patterns, and the interval is wide.
+    ``-sum_s C p_s log2(C p_s) / (1 - (1 - C p_s)^n)`` with the shares p of the patterns among n respondents and the
+    coverage ``C = 1 - f1 / n``, f1 patterns being seen once (Chao and Shen). The plug-in entropy of a few hundred
+    respondents is close to the logarithm of their number whatever the law.
 
-    Source: Chao and Shen (2003), Environmental and Ecological Statistics 10.
+    Range
+    -----
+    At least 0.
+
+    Direction and target
+    --------------------
+    The target is people's own value, on either side; the loss is the distance from it.
+
+    Assumptions
+    -----------
+    Independent respondents, counted without weights, with all pattern items answered.
+
+    When it misleads
+    ----------------
+    Where nearly every pattern is seen once: the correction then rests on a handful of repeated patterns, and the
+    interval is wide. Independent columns can have people's entropy: it is diversity, not structure.
+
+    Interval and estimand
+    ---------------------
+    The entropy of the population, nearly freed of the bias of small samples.
+
+    References
+    ----------
+    Chao and Shen (2003), Nonparametric estimation of Shannon's index of diversity when there are unseen species in
+    sample, Environmental and Ecological Statistics 10.
     """
 
     spec = MetricSpec(
@@ -75,25 +99,51 @@ class PatternEntropy(_PatternMetric):
         "marginal",
         unit="bits",
         range=(0.0, None),
+        weights="ignored",
     )
 
     def compute(
         self, people: PatternTable, rows: PatternTable, pair: Any, weights: tuple[FloatArray, FloatArray], seed: int
     ) -> tuple[list[FloatArray], list[FloatArray]]:
         """Entropy of the simulated half and its distance from the human half's."""
-        human, simulated = (chao_shen(t.counts(w)) for t, w in zip((people, rows), weights, strict=True))
+        human, simulated = (
+            table.of("entropy", own, lambda table=table, own=own: chao_shen(table.counts(own)))  # type: ignore[misc]
+            for table, own in zip((people, rows), weights, strict=True)
+        )
         return [simulated], [np.abs(simulated - human)]
 
 
 class GoodTuring(_PatternMetric):
-    """Share of its own law that a half has seen, ``1 - f1 / n`` with f1 patterns seen once; target: people's.
+    """Share of its own law of patterns that a half has seen.
 
-    Range 0 to 1. The reference, people's own value, is a check on `Coverage`: a second sample of the same people is
-    expected to cover just this much of them, without a second sample being needed.
+    ``1 - f1 / n`` with f1 patterns seen once among n simulated respondents. The reference, people's own value, is a
+    check on `Coverage`: a second sample of the same people is expected to cover just this much of them, without a
+    second sample being needed.
 
-    Assumes independent respondents. Misleads under cluster samples, where neighbours repeat each other.
+    Range
+    -----
+    0 to 1.
 
-    Source: Good (1953), Biometrika 40.
+    Direction and target
+    --------------------
+    The target is people's own value, on either side; the loss is the distance from it.
+
+    Assumptions
+    -----------
+    Independent respondents, counted without weights, with all pattern items answered.
+
+    When it misleads
+    ----------------
+    Under cluster samples, where neighbours repeat each other. It never looks at which patterns these are: a simulator
+    with people's number of rare patterns, all of them wrong, has people's value.
+
+    Interval and estimand
+    ---------------------
+    The expected share at the half size; it grows with the size.
+
+    References
+    ----------
+    Good (1953), The population frequencies of species and the estimation of population parameters, Biometrika 40.
     """
 
     spec = MetricSpec(
@@ -104,13 +154,12 @@ class GoodTuring(_PatternMetric):
         "marginal",
         unit="share",
         range=(0.0, 1.0),
+        weights="ignored",
     )
 
     def compute(
         self, people: PatternTable, rows: PatternTable, pair: Any, weights: tuple[FloatArray, FloatArray], seed: int
     ) -> tuple[list[FloatArray], list[FloatArray]]:
         """Estimated coverage of the simulated half and its distance from the human half's."""
-        counts = (people.counts(weights[0]), rows.counts(weights[1]))
-        # At size n - 1, which larger sizes are treated as, the expected coverage is Good and Turing's.
-        human, simulated = (expected_coverage(c, c.sum(axis=1)) for c in counts)
+        human, simulated = people.good_turing(weights[0]), rows.good_turing(weights[1])
         return [simulated], [np.abs(simulated - human)]

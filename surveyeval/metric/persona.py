@@ -106,14 +106,38 @@ def _spec(
 
 
 class PersonaGain(_Persona):
-    """Accuracy with the person's own simulation minus accuracy with that of others in the same arm and cell.
+    """Accuracy with the person's own simulation minus accuracy with those of others in the same arm and cell.
 
-    Range -1 to 1, higher is better; 0 where the profile says nothing beyond arm and cell. Accuracy is the probability that
-    the prediction gives to the person's answers, mean over the answered items; the others are averaged exactly, not drawn.
-    People alone in their arm and cell do not count. Misleads where cells are nearly unique already: then there is nobody
-    to exchange with. In shares of answers: .02 means that two answers in a hundred are owed to the persona.
+    ``mean over people of (P_own(y) - mean P_other(y))``, with the probability P that a prediction gives to the person's
+    answers y, mean over the answered items. Others are averaged exactly, not drawn; cells are the task's ``cells:``.
+    People alone in their arm and cell do not count.
 
-    Source: a permutation contrast, Edgington and Onghena (2007), Randomization Tests; strata are the task's ``cells:``.
+    Range
+    -----
+    -1 to 1.
+
+    Direction and target
+    --------------------
+    Higher is better; 0 where the profile says nothing beyond arm and cell. In shares of answers: .02 means that two
+    answers in a hundred are owed to the persona. There is no human reference.
+
+    Assumptions
+    -----------
+    Rows are made for persons, and the task has a profile.
+
+    When it misleads
+    ----------------
+    Where cells are nearly unique already: then there is nobody to exchange with. It is about the persona, not about
+    quality: predictions that are wrong for everybody in the same way have no gain, and so have perfect ones when all
+    people of a cell answer alike.
+
+    Interval and estimand
+    ---------------------
+    The mean over the population of people, for this model as it is; a jackknife over people on the whole test sample.
+
+    References
+    ----------
+    A permutation contrast, Edgington and Onghena (2007), Randomization Tests.
     """
 
     spec = _spec(
@@ -139,12 +163,34 @@ class PersonaGain(_Persona):
 class PersonaSwap(_Persona):
     """p-value of the permutation test that personas within arm and cell could be exchanged.
 
-    Range 1/1000 to 1; low: predictions belong to their persons. ``(1 + number of exchanges that fit as well) / 1000`` with
-    999 random exchanges of predictions among people of the same arm and cell. Exact under the hypothesis that predictions
-    carry nothing of the person beyond arm and cell. It is a test: its size says nothing of how much is known, for which
-    see `PersonaGain`. It has no interval: only the first two sets of weights of a call are computed, the rest is NaN.
+    ``(1 + #{exchanges that fit as well}) / 1000`` with 999 random exchanges of predictions among people of the same arm
+    and cell. The fit is the mean probability that predictions give to people's answers.
 
-    Source: Phipson and Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9, on the 1 +.
+    Range
+    -----
+    1/1000 to 1.
+
+    Direction and target
+    --------------------
+    Low: predictions belong to their persons. It is a test, and has no human reference.
+
+    Assumptions
+    -----------
+    Exact under the hypothesis that predictions carry nothing of the person beyond arm and cell.
+
+    When it misleads
+    ----------------
+    Its size says nothing of how much is known, for which see `PersonaGain`: with many people the smallest knowledge
+    gives the smallest p. A large p is no evidence that personas mean nothing.
+
+    Interval and estimand
+    ---------------------
+    A p-value of the whole test sample; it has no interval, and only the first two sets of weights of a call are
+    computed, the rest is NaN.
+
+    References
+    ----------
+    Phipson and Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9, on the 1 +.
     """
 
     spec = _spec(
@@ -157,6 +203,8 @@ class PersonaSwap(_Persona):
         for b in range(min(len(weights), 2)):
             own, exchanged, rng = 0.0, np.zeros(_TIMES), generator(seed, "persona")
             total = weights[b].sum()
+            if not total > 0:
+                continue
             for rows, fit in agreement.strata:
                 inside = weights[b, rows] > 0
                 w, table = weights[b, rows][inside] / total, fit[np.ix_(inside, inside)]

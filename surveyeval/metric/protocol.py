@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from surveyeval.data.sample import Sample
 from surveyeval.task.task import Task
 
-__all__ = ["UNPAIRED", "Comparison", "Key", "Metric", "MetricSpec", "Values"]
+__all__ = ["UNPAIRED", "Comparison", "Key", "Metric", "MetricSpec", "OverSplits", "Values"]
 
 FloatArray = NDArray[np.float64]
 
@@ -75,6 +75,16 @@ class MetricSpec:
         Smallest and largest possible value.
     recoverable : bool
         Whether `recovered` is computed (values with a loss and an interval).
+    weights : {"used", "ignored", "refused"}
+        What survey weights do to a value. ``ignored``: it counts respondents by nature, as a weight does not say how many
+        different answers there are. ``refused``: it can't be weighted properly, and is not applicable to weighted people.
+    clusters : {"used", "refused"}
+        ``refused``: it takes respondents for independent, to subtract sampling variance or to test, and is not applicable
+        where they were drawn in clusters.
+    label : str
+        What cards call the metric; default: its name in words.
+    help : str
+        How to read a value, in a few words beside it on cards; default: the summary.
     """
 
     name: str
@@ -87,6 +97,18 @@ class MetricSpec:
     unit: str = ""
     range: tuple[float | None, float | None] = (None, None)
     recoverable: bool = True
+    weights: Literal["used", "ignored", "refused"] = "used"
+    clusters: Literal["used", "refused"] = "used"
+    label: str = ""
+    help: str = ""
+
+    def refusal(self, human: Sample) -> str | None:
+        """Why the weights or clusters of these people rule the metric out, or None."""
+        if self.weights == "refused" and human.weighted:
+            return "it has no proper form under survey weights"
+        if self.clusters == "refused" and human.psu is not None:
+            return "it takes respondents for independent, and these were drawn in clusters"
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,4 +169,34 @@ class Metric(Protocol):
 
         `pilot` is for metrics that look for copies of pilot rows. `cache` is shared by all metrics and comparisons of
         one evaluation; keys start with the metric's name and the identity of the sample.
+        """
+
+
+@runtime_checkable
+class OverSplits(Protocol):
+    """A metric whose value needs all splits at once, such as one that is scaled by the spread of its reference.
+
+    Its `compare` gives what is collected from each split.
+    """
+
+    def over_splits(
+        self,
+        keys: tuple[Key, ...],
+        own: FloatArray,
+        reference: FloatArray,
+        n_eff: FloatArray,
+        status: Mapping[Key, tuple[str, str]],
+    ) -> tuple[Sequence[Key], FloatArray, dict[Key, tuple[str, str]]]:
+        """Names and (R, Q) values of R splits, with why a value is missing.
+
+        Parameters
+        ----------
+        keys : tuple of Key
+            Names of the K columns that were collected.
+        own, reference : (R, K) float arrays
+            What was collected for a sample, and for the people of the other half.
+        n_eff : (K,) float array
+            Effective people behind each column; zeros where the metric does not say.
+        status : mapping of Key to (status, reason)
+            Columns without a value.
         """

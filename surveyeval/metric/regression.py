@@ -6,14 +6,21 @@ logit with Firth's penalty, which is finite under separation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from surveyeval.metric._batches import Packed, families
+from surveyeval.metric._firth import climb, follow
+
 __all__ = ["Fits", "firth_logit", "ols_hc2"]
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+_Fit = Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+_FastFit = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray, BoolArray]]
 
 #: Singular values below this share of the largest make a design rank deficient.
 RANK_TOLERANCE = 1e-9
@@ -33,7 +40,7 @@ class Fits:
     se: FloatArray
 
 
-def _estimable(X: FloatArray, weight: FloatArray) -> NDArray[np.bool_]:
+def _estimable(X: FloatArray, weight: FloatArray) -> BoolArray:
     """(p,) mask of columns that are no combination of earlier ones among rows with weight."""
     rows = X[weight > 0]
     kept: list[int] = []
@@ -51,33 +58,51 @@ def _estimable(X: FloatArray, weight: FloatArray) -> NDArray[np.bool_]:
     return mask
 
 
-def _full_rank(X: FloatArray, weight: FloatArray) -> NDArray[np.bool_]:
+def _full_rank(X: FloatArray, weight: FloatArray) -> BoolArray:
     """(B,) whether X'WX is safely invertible for each set of weights."""
     scale = np.abs(X).max(axis=0, initial=0.0)
     scaled = X / np.where(scale > 0, scale, 1.0)
-    gram = np.einsum("bn,np,nq->bpq", (weight > 0).astype(float), scaled, scaled, optimize=True)
+    gram = Packed(scaled).gram((weight > 0).astype(float))
     values = np.linalg.eigvalsh(gram)
     return np.asarray(values[:, 0] > RANK_TOLERANCE * np.maximum(values[:, -1], 1e-300))
 
 
-def _by_rank(X: FloatArray, y: FloatArray, weight: FloatArray, fit: object) -> Fits:
-    """Fit full-rank cases together, and the others with those that can estimate the same columns."""
+def _in_batches(X: FloatArray, y: FloatArray, weight: FloatArray, fast: _FastFit, safe: _Fit) -> Fits:
+    """Fit sets of weights that resemble each other together."""
     B, p = len(weight), X.shape[1]
     coefficient, se = np.full((B, p), np.nan), np.full((B, p), np.nan)
-    full = _full_rank(X, weight)
-    assert callable(fit)
-    if full.any():
-        coefficient[full], se[full] = fit(X, y, weight[full])
+    for family in families(weight):
+        rows = family.members, family.columns
+        part = _fit(X[rows[1]], y[rows[1]], weight[np.ix_(*rows)], family.start, fast, safe)
+        coefficient[rows[0]], se[rows[0]] = part
+    return Fits(coefficient, se)
+
+
+def _fit(
+    X: FloatArray, y: FloatArray, weight: FloatArray, start: FloatArray, fast: _FastFit, safe: _Fit
+) -> tuple[FloatArray, FloatArray]:
+    """Fit together; where that meets trouble with those that can estimate the same columns, then alone, then safely."""
+    coefficient, se, found = fast(X, y, weight, start)
+    left = np.flatnonzero(~found)
+    if not len(left):
+        return coefficient, se
+    coefficient[left], se[left] = np.nan, np.nan
+    full = _full_rank(X, weight[left])
+    for b in left[full]:
+        alone = None if np.array_equal(start, weight[b]) else fast(X, y, weight[b : b + 1], weight[b])
+        tried = alone[:2] if alone is not None and alone[2].all() else safe(X, y, weight[b : b + 1])
+        coefficient[b], se[b] = tried[0][0], tried[1][0]
     alike: dict[bytes, list[int]] = {}
-    for b in np.flatnonzero(~full):
+    for b in left[~full]:
         alike.setdefault(_estimable(X, weight[b]).tobytes(), []).append(int(b))
     for mask, rows in alike.items():
         columns = np.flatnonzero(np.frombuffer(mask, dtype=bool))
-        if len(columns):
-            part, error = fit(X[:, columns], y, weight[rows])
-            place = np.ix_(np.array(rows), columns)
-            coefficient[place], se[place] = part, error
-    return Fits(coefficient, se)
+        place = np.ix_(np.array(rows), columns)
+        if 0 < len(columns) < X.shape[1]:
+            coefficient[place], se[place] = _fit(X[:, columns], y, weight[rows], start, fast, safe)
+        elif len(columns):
+            coefficient[place], se[place] = safe(X, y, weight[rows])
+    return coefficient, se
 
 
 def ols_hc2(X: FloatArray, y: FloatArray, weight: FloatArray) -> Fits:
@@ -98,22 +123,49 @@ def ols_hc2(X: FloatArray, y: FloatArray, weight: FloatArray) -> Fits:
     -----
     Source: MacKinnon and White (1985). Equals statsmodels' OLS (WLS) with ``cov_type="HC2"``.
     """
-    return _by_rank(X, y, weight, _ols)
+    return _in_batches(X, y, weight, _ols_of_full_rank, _ols)
+
+
+def _ols_of_full_rank(
+    X: FloatArray, y: FloatArray, weight: FloatArray, start: FloatArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Fits, and which of them are safely of full rank."""
+    p = X.shape[1]
+    scale = np.abs(X).max(axis=0, initial=0.0)
+    if len(X) and (scale > 0).all():
+        Z = X / scale
+        packed = Packed(Z)
+        try:
+            inverse = np.linalg.inv(packed.gram(weight))
+        except np.linalg.LinAlgError:
+            pass
+        else:
+            beta, se = _ols_from(Z, y, weight, packed, inverse)
+            # The smallest eigenvalue of the unweighted products is at least that of the weighted ones over the largest
+            # weight; the largest is at most the trace.
+            least = 1 / (np.linalg.norm(inverse, axis=(1, 2)) * weight.max(axis=1, initial=0.0))
+            return beta / scale, se / scale, least > RANK_TOLERANCE * np.sum(Z * Z)
+    return np.full((len(weight), p), np.nan), np.full((len(weight), p), np.nan), np.zeros(len(weight), dtype=bool)
 
 
 def _ols(X: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    n, p = X.shape
-    outer = (X[:, :, None] * X[:, None, :]).reshape(n, p * p)
-    inverse = np.linalg.inv((weight @ outer).reshape(-1, p, p))
+    packed = Packed(X)
+    return _ols_from(X, y, weight, packed, np.linalg.inv(packed.gram(weight)))
+
+
+def _ols_from(
+    X: FloatArray, y: FloatArray, weight: FloatArray, packed: Packed, inverse: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    p = X.shape[1]
     beta = np.einsum("bpq,bq->bp", inverse, weight @ (X * y[:, None]))
     residual = y - beta @ X.T
-    leverage = weight * ((inverse.reshape(-1, p * p)) @ outer.T)
+    leverage = weight * packed.quadratic(inverse)
     scaled = np.where(weight > 0, (weight * residual) ** 2 / np.maximum(1 - leverage, 1e-12), 0.0)
-    meat = (scaled @ outer).reshape(-1, p, p)
-    variance = np.einsum("bpq,bqr,brp->bp", inverse, meat, inverse, optimize=True)
-    spread = (weight * residual**2).sum(axis=1) / np.maximum((weight * (y - y.mean()) ** 2).sum(axis=1), 1e-300)
-    se = np.sqrt(np.maximum(variance, 0.0))
-    se[(spread < 1e-20) | ((weight > 0).sum(axis=1) <= p)] = np.nan
+    covariance = inverse @ packed.gram(scaled) @ inverse
+    # What is left of a constant response is rounding, too, however small its variance.
+    rounding = 1e-20 * (weight @ (y - y.mean()) ** 2) + 1e-24 * (weight @ y**2)
+    se = np.sqrt(np.maximum(np.einsum("bpp->bp", covariance), 0.0))
+    se[((weight * residual**2).sum(axis=1) <= rounding) | ((weight > 0).sum(axis=1) <= p)] = np.nan
     return beta, se
 
 
@@ -134,50 +186,9 @@ def firth_logit(X: FloatArray, y: FloatArray, weight: FloatArray) -> Fits:
 
     Notes
     -----
-    Maximises log-likelihood + 0.5 log det(X'WX) by Newton steps on the modified score, with the step halved while the
-    penalised likelihood falls. Source: Firth (1993), Biometrika 80; Heinze and Schemper (2002), Statistics in Medicine 21.
+    Maximises log-likelihood + 0.5 log det(X'WX). Sets of weights that resemble each other (a half, and that half without one
+    jackknife group after the other) start from the first one's maximum; where that fails, Newton steps on the modified score
+    are halved while the penalised likelihood falls. Source: Firth (1993), Biometrika 80; Heinze and Schemper (2002),
+    Statistics in Medicine 21.
     """
-    return _by_rank(X, y, weight, _firth)
-
-
-def _firth(X: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    n, p = X.shape
-    outer = (X[:, :, None] * X[:, None, :]).reshape(n, p * p)
-    B = len(weight)
-    beta = np.zeros((B, p))
-
-    def state(b: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        eta = np.clip(b @ X.T, -500, 500)
-        mu = 1 / (1 + np.exp(-eta))
-        information = ((w * mu * (1 - mu)) @ outer).reshape(-1, p, p)
-        sign, logdet = np.linalg.slogdet(information)
-        value = (w * (y * eta - np.logaddexp(0, eta))).sum(axis=1) + 0.5 * np.where(sign > 0, logdet, -np.inf)
-        return mu, information, value
-
-    mu, information, value = state(beta, weight)
-    active = np.ones(B, dtype=bool)
-    for _ in range(60):
-        rows = np.flatnonzero(active)
-        if len(rows) == 0:
-            break
-        w, m = weight[rows], mu[rows]
-        inverse = np.linalg.pinv(information[rows], hermitian=True)
-        hat = w * m * (1 - m) * (inverse.reshape(-1, p * p) @ outer.T)
-        score = (w * (y - m) + hat * (0.5 - m)) @ X
-        step = np.einsum("bpq,bq->bp", inverse, score)
-        step *= np.minimum(1.0, 5.0 / np.maximum(np.abs(step).max(axis=1), 1e-300))[:, None]
-        for _halving in range(12):
-            trial = beta[rows] + step
-            new_mu, new_information, new_value = state(trial, w)
-            worse = ~(new_value >= value[rows] - 1e-12)
-            if not worse.any():
-                break
-            step[worse] /= 2
-        beta[rows], mu[rows], information[rows], value[rows] = trial, new_mu, new_information, new_value
-        active[rows] = np.abs(step).max(axis=1) > 1e-9
-    covariance = np.linalg.pinv(information, hermitian=True)
-    se = np.sqrt(np.maximum(np.einsum("bpp->bp", covariance), 0.0))
-    chosen = (weight * y).sum(axis=1)
-    failed = active | (chosen == 0) | (chosen == weight.sum(axis=1))
-    beta[failed], se[failed] = np.nan, np.nan
-    return beta, se
+    return _in_batches(X, y, weight, follow, climb)

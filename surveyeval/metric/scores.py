@@ -25,12 +25,34 @@ FloatArray = NDArray[np.float64]
 class Representativeness:
     """One minus the normalised Wasserstein distance, per ordered item and their mean.
 
-    Range 0 to 1, higher is better. The mean over items of the value within arms, arms weighted by their people.
+    ``R = 1 - W``, W being the Wasserstein distance as a share of the scale: the mean over items of the value within
+    arms, arms weighted by their people.
 
-    Assumes that the declared values of options measure distances between answers. Misleads without its floor: answers
-    given uniformly at random reach .7 to .85 on usual scales, so that differences between models look small.
+    Range
+    -----
+    0 to 1.
 
-    Source: Santurkar et al. (2023), Whose opinions do language models reflect?, ICML, section 3.
+    Direction and target
+    --------------------
+    Higher is better. A second sample of the same people stays below 1 at any finite size.
+
+    Assumptions
+    -----------
+    The declared values of options measure distances between answers. Items without order do not enter.
+
+    When it misleads
+    ----------------
+    Without its floor: answers given uniformly at random reach .7 to .85 on usual scales, so that differences between
+    models look small and every model looks good. It says nothing that the Wasserstein distance does not say.
+
+    Interval and estimand
+    ---------------------
+    One minus the expected distance between h simulated and h human answers, h being the half size.
+
+    References
+    ----------
+    Santurkar, Durmus, Ladhak, Lee, Liang and Hashimoto (2023), Whose opinions do language models reflect?, ICML,
+    section 3.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(
@@ -67,16 +89,39 @@ class Representativeness:
 
 
 class SimBenchScore:
-    """``100 (1 - TV(people, simulation) / TV(people, uniform))`` with both total variations averaged over items first.
+    """Total variation on a scale from 0, as far from people as uniform answers, to 100.
 
-    At most 100 and higher is better; 0 is as far from people as uniform answers would be, and there is no lower bound. The
-    uniform distribution enters exactly, without sampling, and both distances are means over items of the value within
-    arms, arms weighted by their people.
+    ``S = 100 (1 - TV(people, simulation) / TV(people, uniform))`` with both total variations averaged over items first;
+    both are means of the value within arms, arms weighted by their people. The uniform distribution enters exactly,
+    without sampling.
 
-    Misleads where people themselves answer nearly uniformly: the denominator is small then, and sampling noise alone
-    brings a perfect simulator far below 100. Its human reference is therefore shown beside it.
+    Range
+    -----
+    At most 100; there is no lower bound.
 
-    Source: Hu et al. (2025), SimBench, arXiv 2510.17516; the ratio of means is taken within one task.
+    Direction and target
+    --------------------
+    Higher is better. A second sample of the same people stays well below 100, and its score is shown as the reference.
+
+    Assumptions
+    -----------
+    As for the total variation. The ratio is taken of means within one task; scores of different tasks have different
+    references and should not be averaged without them.
+
+    When it misleads
+    ----------------
+    Where people themselves answer nearly uniformly: the denominator is small then, and sampling noise alone brings a
+    perfect simulator far below 100. The published score has no human reference beside it.
+
+    Interval and estimand
+    ---------------------
+    The expected score of h simulated answers against h human ones, h being the half size; not the score of the
+    populations, which is higher.
+
+    References
+    ----------
+    Hu et al. (2025), SimBench: Benchmarking the Ability of Large Language Models to Simulate Human Behaviors, arXiv
+    2510.17516.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(

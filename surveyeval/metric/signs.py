@@ -80,11 +80,33 @@ def _mean_overlap(h: Terms, s: Terms) -> FloatArray:
 class WrongSignShare(CoefficientMetric):
     """Share of terms significant among people that are significant with the opposite sign in the simulation.
 
-    Range 0 to 1, lower is better; undefined where nothing is significant among people. It stays out of the false positive
-    rate, whose terms are those that are not significant among people. Misleads at small size, where hardly anything is
-    significant on both sides and the share is 0 for that reason: see F1. A band over splits, no interval.
+    ``#{t != 0, p = -t} / #{t != 0}``, t and p being the significant signs of `SignF1`. It stays out of the false
+    positive rate, whose terms are those that are not significant among people.
 
-    Source: error of sign in Gelman and Carlin (2014), Perspectives on Psychological Science 9, with people as the truth.
+    Range
+    -----
+    0 to 1; undefined where nothing is significant among people.
+
+    Direction and target
+    --------------------
+    Lower is better; 0 is usual between samples of people.
+
+    Assumptions
+    -----------
+    As `SignF1`.
+
+    When it misleads
+    ----------------
+    At small size, where hardly anything is significant on both sides, and in simulations without effects: the share is
+    0 for that reason. See F1.
+
+    Interval and estimand
+    ---------------------
+    A count of threshold crossings has no confidence interval: the band over splits is shown, and no `recovered`.
+
+    References
+    ----------
+    Error of sign in Gelman and Carlin (2014), Perspectives on Psychological Science 9, with people as the truth.
     """
 
     spec = MetricSpec(
@@ -106,10 +128,34 @@ class WrongSignShare(CoefficientMetric):
 class IntervalOverlap(CoefficientMetric):
     """Mean overlap of the 95% intervals of coefficients, people's and the simulation's.
 
-    Range 0 to 1, higher is better; two halves of people reach about .7, not 1. Not estimable in the simulation counts as no
-    overlap. Misleads by rewarding width: a noisy simulation has wide intervals that overlap with everything on one side.
+    ``mean of 1/2 (o / len_H + o / len_S)`` over terms, with ``o = max(0, min(high_H, high_S) - max(low_H, low_S))``:
+    half the sum of the shares of each interval that lies in the other. Not estimable in the simulation counts as no
+    overlap.
 
-    Source: Karr, Kohnen, Oganian, Reiter and Sanil (2006), The American Statistician 60.
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    Higher is better; two halves of people reach about .7, not 1.
+
+    Assumptions
+    -----------
+    Intervals are right on both sides, and of about the same width.
+
+    When it misleads
+    ----------------
+    By rewarding width: a noisy simulation has wide intervals that hold people's whole, which alone is worth one half.
+
+    Interval and estimand
+    ---------------------
+    The expected overlap at the half size; where coefficients differ it falls as the size grows.
+
+    References
+    ----------
+    Karr, Kohnen, Oganian, Reiter and Sanil (2006), A framework for evaluating the utility of data altered to protect
+    confidentiality, The American Statistician 60.
     """
 
     spec = MetricSpec(
@@ -177,11 +223,33 @@ def _truth_spec(name: str, summary: str, direction: Any) -> MetricSpec:
 class TruthF1(_AgainstTruth):
     """F1 of significant signs against the true coefficients that a synthetic task declares.
 
-    Range 0 to 1, higher is better. A term counts as true when its declared coefficient is not exactly 0; regressions and
-    terms without a declared value are left out. The reference is what people of the same number reach: it measures their
-    power, and a simulation above it has less noise than people, which is no merit by itself. Undefined without true terms.
+    ``F1 = 2 TP / (#{p != 0} + #{t != 0})`` as in `SignF1`, t being the sign of the true coefficient. A term counts as
+    true when its declared coefficient is not exactly 0; regressions and terms without a declared value are left out.
 
-    Source: van Rijsbergen (1979), Information Retrieval, chapter 7; the truth is the task's ``truth:``.
+    Range
+    -----
+    0 to 1; undefined without true terms.
+
+    Direction and target
+    --------------------
+    Higher is better. The reference is what people of the same number reach: it measures their power.
+
+    Assumptions
+    -----------
+    The declared coefficients are those that the rows were made with.
+
+    When it misleads
+    ----------------
+    A simulation above the reference has less noise than people, which is no merit by itself. It exists for synthetic
+    tasks only and says nothing of people.
+
+    Interval and estimand
+    ---------------------
+    A count of threshold crossings has no confidence interval: the band over splits is shown, and no `recovered`.
+
+    References
+    ----------
+    van Rijsbergen (1979), Information Retrieval, chapter 7; the truth is the task's ``truth:``.
     """
 
     spec = _truth_spec("truth_f1", "F1 of significant signs against the true coefficients", "higher")
@@ -189,12 +257,34 @@ class TruthF1(_AgainstTruth):
 
 
 class TruthFPR(_AgainstTruth):
-    """Share of terms whose true coefficient is exactly 0 that are significant in the simulation. About .05 for people.
+    """Share of terms whose true coefficient is exactly 0 that are significant in the simulation.
 
-    Range 0 to 1, lower is better. Unlike the rate against people this one is comparable with the level of the test:
-    terms with small true effects are not among its null terms. Undefined without terms that are declared to be 0.
+    ``#{t = 0, p != 0} / #{t = 0}``, t being the true coefficient. Unlike the rate against people this one compares with
+    the level of the test: terms with small true effects are not among its null terms.
 
-    Source: the size of a test; the truth is the task's ``truth:``.
+    Range
+    -----
+    0 to 1; undefined without terms that are declared to be 0.
+
+    Direction and target
+    --------------------
+    Lower is better; about .05 for people.
+
+    Assumptions
+    -----------
+    The declared coefficients are those that the rows were made with, and standard errors are right.
+
+    When it misleads
+    ----------------
+    With a handful of null terms it moves in large steps. A simulator without any effect has the perfect rate.
+
+    Interval and estimand
+    ---------------------
+    A count of threshold crossings has no confidence interval: the band over splits is shown, and no `recovered`.
+
+    References
+    ----------
+    The size of a test; the truth is the task's ``truth:``.
     """
 
     spec = _truth_spec("truth_fpr", "significant although the true coefficient is 0", "lower")

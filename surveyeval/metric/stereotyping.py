@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
-from surveyeval.metric._tabulate import Bound, Table, arm_index, kish, once, ratio, table_by_group
+from surveyeval.metric._tabulate import Bound, Table, arm_index, once, ratio, table_by_group
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
@@ -50,24 +50,24 @@ def variance_components(
         In squared units of the item's values. `between` is not truncated: under no difference it is negative half of
         the time. NaN with fewer than two groups, or no more answers than groups.
     """
-    counts, totals, squares = table.counts(weights), table.total(weights), table.squares(weights)
-    columns = []
-    for j in wanted:
-        value = table.layout.items[j].values
-        value = value - value.mean()
-        cell, W_g, Q_g = counts[:, :, table.layout.slices[j]], totals[:, :, j], squares[:, :, j]
-        W, Q = W_g.sum(axis=1), Q_g.sum(axis=1)
-        mean_g = np.nan_to_num(ratio(cell @ value, W_g))
-        mean = ratio(np.sum(W_g * mean_g, axis=1), W)
-        sum_within = np.sum(cell @ value**2 - W_g * mean_g**2, axis=1)
-        sum_between = np.sum(W_g * (mean_g - mean[:, None]) ** 2, axis=1)
-        noise_g = np.sum(np.nan_to_num(ratio(Q_g, W_g)), axis=1)
-        noise = ratio(Q, W)
-        within = _positive_ratio(np.maximum(sum_within, 0.0), W - noise_g)
-        between = _positive_ratio(sum_between - within * (noise_g - noise), W - ratio(np.sum(W_g**2, axis=1), W))
-        total = _positive_ratio(np.maximum(sum_within, 0.0) + sum_between, W - noise)
-        columns.append(np.stack([between, within, total]))
-    between, within, total = np.stack(columns, axis=-1)
+    return table.of(("components", *wanted), weights, lambda: _components(table, weights, wanted))
+
+
+def _components(table: Table, weights: FloatArray, wanted: list[int]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    values = [item.values - item.values.mean() if j in wanted else None for j, item in enumerate(table.layout.items)]
+    first, second = (matrix[:, wanted] for matrix in table.layout.moments(values))
+    counts = table.counts(weights)
+    W_g, Q_g = table.total(weights)[:, :, wanted], table.squares(weights)[:, :, wanted]
+    W, Q = W_g.sum(axis=1), Q_g.sum(axis=1)
+    mean_g = np.nan_to_num(ratio(counts @ first, W_g))
+    mean = ratio(np.sum(W_g * mean_g, axis=1), W)
+    sum_within = np.sum(counts @ second - W_g * mean_g**2, axis=1)
+    sum_between = np.sum(W_g * (mean_g - mean[:, None]) ** 2, axis=1)
+    noise_g = np.sum(np.nan_to_num(ratio(Q_g, W_g)), axis=1)
+    noise = ratio(Q, W)
+    within = _positive_ratio(np.maximum(sum_within, 0.0), W - noise_g)
+    between = _positive_ratio(sum_between - within * (noise_g - noise), W - ratio(np.sum(W_g**2, axis=1), W))
+    total = _positive_ratio(np.maximum(sum_within, 0.0) + sum_between, W - noise)
     return between, within, total
 
 
@@ -142,7 +142,7 @@ class _BetweenGroups:
                     made = ([np.full(len(human_weights), np.nan)] * n_keys,) * 2
                 value += made[0]
                 loss += made[1]
-                n = [kish(t.total(w).sum(axis=1), t.squares(w).sum(axis=1)).min(axis=1) for t, w in sides]
+                n = [t.pooled_n_eff(w).min(axis=1) for t, w in sides]
                 n_eff += [np.minimum(*n)] * n_keys
             return Values(
                 keys, np.stack(value, axis=1), np.stack(loss, axis=1), status=status, n_eff=np.stack(n_eff, axis=1)
@@ -152,12 +152,40 @@ class _BetweenGroups:
 
 
 class Stereotyping(_BetweenGroups):
-    """Standard deviation between groups, simulated over people: 1 is faithful, above 1 exaggerates groups.
+    """Standard deviation between groups, simulated over people's: above 1 group differences are exaggerated.
 
-    Components are averaged over ordered items in units of people's variance *before* the negative part is cut off,
-    since the average of truncated components would not vanish where there are no differences. ``between_group_sd`` is
-    the simulated half's own value. The loss of both is the difference of the two standard deviations, which is defined
-    also in halves where people's component is not positive; the ratio is missing there.
+    ``sqrt(max(0, B_S)) / sqrt(max(0, B_H))`` with B the between-group variance freed of sampling noise, which is ``(MSB
+    - MSW) / n0`` of the analysis of variance for equal weights. Components are averaged over ordered items in units of
+    people's variance *before* the negative part is cut off, since the average of truncated components would not vanish
+    where there are no differences. ``between_group_sd`` is the simulated half's own value.
+
+    Range
+    -----
+    At least 0.
+
+    Direction and target
+    --------------------
+    The target is 1 (``between_group_sd``: people's own). The loss of both is the difference of the two standard
+    deviations, which is defined also in halves where people's component is not positive; the ratio is missing there.
+
+    Assumptions
+    -----------
+    Weights do not depend on the answer. Resolved only where people's own component is above 0 by 2.5 jackknife standard
+    errors. A simulated row belongs to the group of its person.
+
+    When it misleads
+    ----------------
+    It adds up all groups of a subgroup: one exaggerated and one lost difference cancel. Only sizes of differences
+    enter, not their direction: see `GroupContrastSlope`. Differences on one item can be made up for by another.
+
+    Interval and estimand
+    ---------------------
+    The ratio of the populations' components; its sampling is skewed where people's component is small.
+
+    References
+    ----------
+    Searle, Casella and McCulloch (1992), Variance Components, section 3.6; exaggeration of group differences by
+    language models: Cheng, Piccardi and Yang (2023), CoMPosT, EMNLP.
     """
 
     spec = MetricSpec(
@@ -168,6 +196,7 @@ class Stereotyping(_BetweenGroups):
         "marginal",
         unit="ratio",
         range=(0.0, None),
+        clusters="refused",
     )
 
     def keys(self, subgroup: str) -> list[Key]:
@@ -210,10 +239,36 @@ class Stereotyping(_BetweenGroups):
 
 
 class GroupDeterminism(_BetweenGroups):
-    """Share of variance that the group explains (epsilon squared), mean over ordered items; target: people's.
+    """Share of variance that the group explains (epsilon squared), mean over ordered items.
 
-    ``1 - within / total`` of the unbiased variances, so that a group that explains nothing has the expectation 0 at any
-    size. An item on which nobody differs counts 0: there is nothing to explain.
+    ``1 - within / total`` with both variances unbiased, so that a group that explains nothing has the expectation 0 at
+    any size. An item on which nobody differs counts 0: there is nothing to explain.
+
+    Range
+    -----
+    At most 1; a little below 0 by chance.
+
+    Direction and target
+    --------------------
+    The target is people's own share, on either side; the loss is the distance from it.
+
+    Assumptions
+    -----------
+    Weights do not depend on the answer. The declared values of options measure distances between answers. A simulated
+    row belongs to the group of its person.
+
+    When it misleads
+    ----------------
+    As a measure of stereotyping: the same group means with half the spread within groups raise it just as larger
+    differences do. Read it with `Stereotyping` and `SDRatio`.
+
+    Interval and estimand
+    ---------------------
+    The population's share, nearly without the bias of the plug-in eta squared, which grows as samples shrink.
+
+    References
+    ----------
+    Kelley (1935), An unbiased correlation ratio measure, Proceedings of the National Academy of Sciences 21.
     """
 
     spec = MetricSpec(
@@ -224,6 +279,7 @@ class GroupDeterminism(_BetweenGroups):
         "marginal",
         unit="share",
         range=(None, 1.0),
+        clusters="refused",
     )
 
     def keys(self, subgroup: str) -> list[Key]:

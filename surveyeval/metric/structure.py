@@ -131,17 +131,40 @@ def _shared(human: Sample, simulated: Sample, people: _Side, rows: _Side) -> tup
 
 
 class StructureWald:
-    """Wald statistic of the joint test that all slopes are equal, over its degrees of freedom, mean over regressions.
+    """Wald statistic of the joint test that all slopes are equal, over its degrees of freedom.
 
-    At least 0, lower is better; about 1 between two samples of the same law, a little more in small halves, for which the
-    reference stands beside it. A value for each regression, and their mean. Errors are sandwich errors clustered by
-    respondent with the factor n / (n - 1); logits are fitted with Firth's penalty. The intercept is not tested: a shift of
-    all answers is a matter of alignment. The p-value of the full sample is given by `structure_tests`.
+    ``d' V^-1 d / df`` with the differences d of the slopes, the test of ``(x1 + ... + xk) * source`` in the stacked
+    data. A value for each regression, and their mean. Errors are sandwich errors clustered by respondent with the
+    factor n / (n - 1), since every profile occurs twice; logits are fitted with Firth's penalty. The p-value of the
+    full sample is given by `structure_tests`.
 
-    Assumes that the regression is worth comparing, not that it is right. Misleads by its power: with many respondents
-    every simulation is rejected, with few none is. A band over splits, no interval.
+    Range
+    -----
+    At least 0.
 
-    Source: Wald (1943), Transactions of the American Mathematical Society 54; Liang and Zeger (1986), Biometrika 73, for
+    Direction and target
+    --------------------
+    Lower is better; about 1 between two samples of the same law, a little more in small halves, for which the reference
+    stands beside it.
+
+    Assumptions
+    -----------
+    The regression is worth comparing, not that it is right. The intercept is not tested: a shift of all answers is a
+    matter of alignment.
+
+    When it misleads
+    ----------------
+    By its power: with many respondents every simulation is rejected, with few none is. One rare category without
+    residual spread may carry it.
+
+    Interval and estimand
+    ---------------------
+    The expected statistic at the half size; it grows with the size where slopes differ. A band over splits, no
+    interval.
+
+    References
+    ----------
+    Wald (1943), Transactions of the American Mathematical Society 54; Liang and Zeger (1986), Biometrika 73, for
     clustering. Equals ``regTermTest`` of R's survey package on the stacked data where no penalty is involved.
     """
 
@@ -156,6 +179,7 @@ class StructureWald:
         unit="ratio",
         range=(0.0, None),
         recoverable=False,
+        clusters="refused",
     )
 
     def applicable(self, task: Task) -> str | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
+from surveyeval.metric._batches import families
 from surveyeval.metric._tabulate import Bound, Memo, arm_index, kish, once, ratio
 from surveyeval.metric.association import beliefs
 from surveyeval.metric.multinomial import MultinomialFits, log_share, multinomial_logit
@@ -62,19 +63,41 @@ def _columns(item: Item, answers: NDArray[np.int64]) -> FloatArray:
 
 
 class Transport:
-    """Bits per action of the simulated half under a model of action given beliefs and arm fitted on the human half.
+    """Bits per action of the simulated half under a model of action given beliefs fitted on the human half.
 
-    A multinomial logit with main effects of beliefs (attitudes where there are none) and arm and a small ridge. At least 0;
-    the target is people's own value: the loss is the distance from the leave-one-out value of the people that the model
-    was fitted on, which is what other people of the same law are expected to get. Below people's: actions follow beliefs
-    more closely than people's do; above: less closely, or by another law. With several actions, the mean over them, and
-    each in its own row.
+    ``-mean log2 P(action | beliefs, arm)`` over simulated respondents, P being a multinomial logit with main effects of
+    beliefs (attitudes where there are none) and arm and a small ridge, fitted on the people of the other half. With
+    several actions, the mean over them, and each in its own row.
 
-    Assumes that the same main effects hold in all arms. Misleads where beliefs act together (a rule sees that), and where
-    beliefs themselves are off: stand-ins with extreme beliefs are easy to predict. Weights enter the fit and the mean.
+    Range
+    -----
+    At least 0.
 
-    Source: Rad and Maleki (2020), Journal of the Royal Statistical Society B 82, for leaving one out; the comparison of
-    models across populations follows Steyerberg (2019), Clinical Prediction Models, on external validation.
+    Direction and target
+    --------------------
+    The target is people's own value: the loss is the distance from the leave-one-out value of the people that the model
+    was fitted on, which is what other people of the same law are expected to get. Below people's: actions follow
+    beliefs more closely than people's do; above: less closely, or by another law.
+
+    Assumptions
+    -----------
+    The same main effects hold in all arms. Survey weights enter the fit and the mean.
+
+    When it misleads
+    ----------------
+    Where beliefs act together: actions brought in line with a rule about two beliefs may cost more bits, not fewer, and
+    over-coherence then looks like its lack. Where beliefs themselves are off: stand-ins with extreme beliefs are easy
+    to predict, those with beliefs in the middle hard, though actions may follow from both as they do for people.
+
+    Interval and estimand
+    ---------------------
+    The expected value under a model fitted on h people, h being the half size; it falls as h grows, for people and
+    simulation alike.
+
+    References
+    ----------
+    Rad and Maleki (2020), Journal of the Royal Statistical Society B 82, for leaving one out; Steyerberg (2019),
+    Clinical Prediction Models, on external validation.
     """
 
     spec: ClassVar[MetricSpec] = MetricSpec(
@@ -124,7 +147,7 @@ class Transport:
                 h, s = human_weights[:, people.rows], simulated_weights[:, rows.rows]
                 fits = people.fits(human_weights)
                 own = -np.sum(h * np.nan_to_num(fits.left_out), axis=1) / np.log(2)
-                made = -np.sum(s * log_share(rows.X, rows.y, fits.coefficient), axis=1) / np.log(2)
+                made = _bits(rows, s, fits.coefficient)
                 value.append(ratio(made, s.sum(axis=1)))
                 loss.append(np.abs(value[-1] - ratio(own, h.sum(axis=1))))
                 n_eff.append(np.minimum(*(kish(w.sum(axis=1), (w * w).sum(axis=1)) for w in (h, s))))
@@ -134,3 +157,13 @@ class Transport:
             return Values(keys, made_, loss_, status=status, n_eff=n_eff_)
 
         return Bound(compute)
+
+
+def _bits(rows: _Table, weight: FloatArray, coefficient: FloatArray) -> FloatArray:
+    """(B,) weighted sum of the bits of the actions, half by half."""
+    result = np.empty(len(weight))
+    for family in families(weight):
+        X, y = rows.X[family.columns], rows.y[family.columns]
+        own = weight[np.ix_(family.members, family.columns)]
+        result[family.members] = -np.sum(own * log_share(X, y, coefficient[family.members]), axis=1) / np.log(2)
+    return result

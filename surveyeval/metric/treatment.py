@@ -47,19 +47,19 @@ class _Moments:
 
 def _arm_means(table: Table, weights: FloatArray, items: list[int]) -> tuple[FloatArray, FloatArray]:
     """(B, A, J) means as a share of the scale and their sampling variances; NaN for fewer than two respondents."""
-    counts, totals, squares = table.counts(weights), table.total(weights), table.squares(weights)
-    means, variances = [], []
-    for j in items:
-        score = scores(table.layout.items[j])
-        assert score is not None
-        cell, W, Q = counts[:, :, table.layout.slices[j]], totals[:, :, j], squares[:, :, j]
-        mean = ratio(cell @ score, W)
-        within = np.maximum(cell @ score**2 - W * mean**2, 0.0)
-        free = W - ratio(Q, W)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            variances.append(np.where(free > 1e-9, within / free, np.nan) * ratio(Q, W * W))
-        means.append(mean)
-    return np.stack(means, axis=2), np.stack(variances, axis=2)
+    return table.of(("arm means", *items), weights, lambda: _means(table, weights, items))
+
+
+def _means(table: Table, weights: FloatArray, items: list[int]) -> tuple[FloatArray, FloatArray]:
+    values = [scores(item) if j in items else None for j, item in enumerate(table.layout.items)]
+    first, second = (matrix[:, items] for matrix in table.layout.moments(values))
+    counts, W, Q = table.counts(weights), table.total(weights)[:, :, items], table.squares(weights)[:, :, items]
+    mean = ratio(counts @ first, W)
+    within = np.maximum(counts @ second - W * mean**2, 0.0)
+    free = W - ratio(Q, W)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = np.where(free > 1e-9, within / free, np.nan) * ratio(Q, W * W)
+    return mean, variance
 
 
 def _moments(
@@ -148,17 +148,39 @@ class _Treatment:
 
 
 class TreatmentCorrelation(_Treatment):
-    """Correlation of simulated and human arm means centred per item, freed of sampling noise; target 1.
+    """Correlation of simulated and human arm means centred per item, freed of sampling noise.
 
-    ``r_adj = cov(m_H, m_S) / sqrt((var m_H - mean se_H^2)(var m_S - mean se_S^2))`` over arms x items, means as a share of
-    the scale. ``treatment_slope`` is ``cov(m_H, m_S) / (var m_H - mean se_H^2)``: above 1 the simulation overstates effects,
-    and a correlation of 1 with a slope of 3 is no faithful simulation. Both are unbounded: noise carries them past 1.
+    ``r_adj = cov(m_H, m_S) / sqrt((var m_H - mean se_H^2)(var m_S - mean se_S^2))`` over arms x items, m being the mean
+    of an arm minus that of all arms, as a share of the scale. No arm is singled out as the control, whose errors all
+    contrasts would share. ``treatment_slope`` is ``cov(m_H, m_S) / (var m_H - mean se_H^2)``.
 
-    Undefined, and said so, where a bracket is not positive: where people's arms do not differ beyond noise, or (flag
-    ``collapsed``) the simulation's do not. Needs 12 arms x items; ordered items and items with two options enter. Assumes
-    that respondents of different arms are different people. Misleads where one item with a large effect carries it all.
+    Range
+    -----
+    Unbounded: noise carries both past 1.
 
-    Source: Spearman (1904), American Journal of Psychology 15, on the correction for attenuation.
+    Direction and target
+    --------------------
+    The target of both is 1. A slope above 1 overstates effects: a correlation of 1 with a slope of 3 is no faithful
+    simulation. The loss is the distance from 1.
+
+    Assumptions
+    -----------
+    Respondents of different arms are different people. At least 12 arms x items; ordered items and items with two
+    options enter.
+
+    When it misleads
+    ----------------
+    Where one item with a large effect carries it all. Undefined, and said so, where a bracket is not positive: where
+    people's arms do not differ beyond noise, or (flag ``collapsed``) the simulation's do not.
+
+    Interval and estimand
+    ---------------------
+    The correlation between the populations' effects, in halves where it is defined. A ratio with uncertain brackets: a
+    band over splits, and no `recovered`.
+
+    References
+    ----------
+    Spearman (1904), American Journal of Psychology 15, on the correction for attenuation.
     """
 
     spec = MetricSpec(
@@ -171,6 +193,7 @@ class TreatmentCorrelation(_Treatment):
         splits=20,
         unit="slope",
         recoverable=False,
+        clusters="refused",
     )
 
     def keys(self) -> list[Key]:
@@ -193,10 +216,34 @@ class TreatmentCorrelation(_Treatment):
 class TreatmentRMSE(_Treatment):
     """Root mean squared difference of arm means centred per item, as a share of the scale.
 
-    Range 0 to 1, lower is better. Sampling noise of both sides is in it: read it beside its reference. A general shift of
-    an item's answers does not enter, only how arms differ.
+    ``sqrt(mean (m_S - m_H)^2)`` over arms x items, m being the mean of an arm minus that of all arms. A general shift
+    of an item's answers does not enter, only how arms differ.
 
-    Source: the root mean squared error; centring as in `TreatmentCorrelation`.
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    Lower is better. Sampling noise of both sides is in it: read it beside its reference.
+
+    Assumptions
+    -----------
+    At least 12 arms x items; ordered items and items with two options enter.
+
+    When it misleads
+    ----------------
+    Where effects are small beside the noise of an arm's mean: then a simulation without any effect is as near as a
+    second sample of people, and nothing is resolved.
+
+    Interval and estimand
+    ---------------------
+    The expected error between h simulated rows and h people, h being the half size; it is larger than that between the
+    populations.
+
+    References
+    ----------
+    The root mean squared error; centring as in `TreatmentCorrelation`.
     """
 
     spec = MetricSpec(
@@ -208,6 +255,7 @@ class TreatmentRMSE(_Treatment):
         splits=20,
         unit="distance",
         range=(0.0, 1.0),
+        clusters="refused",
     )
 
     def compute(self, moments: _Moments) -> tuple[list[FloatArray], list[FloatArray]]:

@@ -13,6 +13,7 @@ from surveyeval.metric.coherence import Gap
 from surveyeval.metric.gap_error import GapDifference, GapError
 from surveyeval.metric.multinomial import log_share, multinomial_logit
 from surveyeval.metric.transport import Transport
+from surveyeval.task.task import Task
 
 TASK = make_task()
 HUMAN = make_sample(TASK, 200, 1)
@@ -206,3 +207,47 @@ def test_transport_is_the_log_loss_of_a_model_of_the_people():
     eta = np.column_stack([np.zeros(len(act)), Z @ beta])
     bits = -log_softmax(eta, axis=1)[np.arange(len(act)), act] / np.log(2)
     assert single(values, "transport") == pytest.approx(bits.mean(), rel=1e-4)
+
+
+# ---- declared pairs ----------------------------------------------------------------------------------------------------
+
+
+def test_declared_pairs_replace_beliefs_and_actions():
+    """Attitudes of a survey without any action: within each arm scipy's correlation, pooled by Fisher's z."""
+    items = [{**item.spec.model_dump(exclude_none=True), "role": "attitude"} for item in TASK.all_items]
+    declared = [{"predictor": "trust", "outcomes": ["risk"]}, {"predictor": "risk", "outcomes": ["act"]}]
+    task = make_task(items=items, coherence=[], associations=declared)
+    assert task.actions == ()
+    assert Association().applicable(task) is None
+    human = make_sample(task, 200, 1, weighted=False)
+    ones = np.ones((1, human.n))
+    values = Association().compare(task, human, human, human, {}).values(ones, ones, 0)
+    assert [(key.item, key.term) for key in values.keys] == [("", ""), ("trust", "risk"), ("risk", "act")]
+    for key, found in zip(values.keys[1:], values.value[0, 1:], strict=True):
+        z, weight = [], []
+        for arm in ("a", "b"):
+            rows = (human.arm == arm) & human.answered(key.item) & human.answered(key.term)
+            columns = (human.answers[name][rows] for name in (key.item, key.term))
+            z.append(np.arctanh(stats.spearmanr(*columns).statistic))
+            weight.append(rows.sum() - 3)
+        assert found == pytest.approx(np.tanh(np.average(z, weights=weight)))
+
+
+def test_the_strength_is_a_headline_where_pairs_are_declared_or_no_rule_is():
+    def headline(task):
+        sample = make_sample(task, 60, 1)
+        ones = np.ones((1, 60))
+        return Association().compare(task, sample, sample, sample, {}).values(ones, ones, 0).keys[0].headline
+
+    declared = [{"predictor": "trust", "outcomes": ["act"]}]
+    assert not headline(TASK)
+    assert headline(make_task(coherence=[]))
+    assert headline(make_task(associations=declared))
+
+
+def test_pairs_that_are_not_asked_are_left_out():
+    sets = {"core": ["region"], "core+trust": ["region", "trust"]}
+    task = make_task(profile_sets=sets, associations=[{"predictor": "trust", "outcomes": ["act"]}])
+    assert Association().applicable(task) is None
+    known = Task(task.spec, task.folder, task.file, "0", "core+trust")
+    assert "no two items of the declared associations are asked" in Association().applicable(known)

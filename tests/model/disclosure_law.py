@@ -33,25 +33,30 @@ def softmax(*utilities: FloatArray) -> FloatArray:
 
 
 class Person:
-    """What the law needs to know of people before the first item."""
+    """What the law needs to know of people before the first item.
 
-    def __init__(self, task: Task, people: Sample) -> None:
+    `demographic` multiplies every effect of age and gender, `treatment` those of valuation and verification on what is
+    believed and on where the measures are thought to be; 1 is the law itself.
+    """
+
+    def __init__(self, task: Task, people: Sample, demographic: float = 1.0, treatment: float = 1.0) -> None:
         factors = {arm.key: arm.factors for arm in task.arms}
         self.message_a = np.array([factors[arm]["message"] == "a" for arm in people.arm])
         self.unequal = np.array([factors[arm]["valuation"] == "unequal" for arm in people.arm])
         self.verified = np.array([factors[arm]["statement"] == "verified" for arm in people.arm])
-        self.decades = (people.profile["age"].astype(float) - 40) / 10
-        self.man = people.profile["gender"] == "Man"
+        self.decades = demographic * (people.profile["age"].astype(float) - 40) / 10
+        self.man = demographic * (people.profile["gender"] == "Man")
+        self.treatment = treatment
 
     def believed(self, given: Given) -> FloatArray:
         congruent, incongruent = self.unequal & self.message_a, self.unequal & ~self.message_a
-        eta = 0.80 * self.verified + 0.35 * congruent - 0.60 * incongruent + 0.15 * self.decades
+        eta = self.treatment * (0.80 * self.verified + 0.35 * congruent - 0.60 * incongruent) + 0.15 * self.decades
         return ordered(eta, (-2.3, -1.0, 0.7, 2.4))
 
     def location(self, given: Given) -> FloatArray:
         trust = given["believed"] - 2.0
         congruent, incongruent = self.unequal & self.message_a, self.unequal & ~self.message_a
-        announced = 1.0 + 0.80 * trust + 0.40 * congruent - 0.50 * incongruent
+        announced = 1.0 + 0.80 * trust + self.treatment * (0.40 * congruent - 0.50 * incongruent)
         at_a, at_b = np.where(self.message_a, announced, 0.0), np.where(self.message_a, 0.0, announced)
         return softmax(at_a, at_b, -0.4 + 0.30 * trust, -1.0 - 0.40 * trust)
 
@@ -79,12 +84,17 @@ class Person:
 
 
 class DisclosureLaw:
-    """A Respondent that follows the law."""
+    """A Respondent that follows the law, or a law that is wrong in one respect (see `Person`)."""
 
     capabilities = Capabilities(log_prob=True)
 
-    def __init__(self, reference: str = "", options: object = None) -> None:
-        pass
+    def __init__(
+        self, reference: str = "", options: object = None, *, demographic: float = 1.0, treatment: float = 1.0
+    ) -> None:
+        self.demographic, self.treatment = demographic, treatment
+
+    def person(self, interviews: Interviews) -> Person:
+        return Person(interviews.task, interviews.people, self.demographic, self.treatment)
 
     def fit(self, task: Task, pilot: Sample) -> None:
         pass
@@ -96,12 +106,12 @@ class DisclosureLaw:
         return ()
 
     def answer(self, interviews: Interviews) -> Answers:
-        person, answers, probabilities = Person(interviews.task, interviews.people), {}, {}
+        person, answers, probabilities = self.person(interviews), {}, {}
         for number, item in enumerate(ITEMS):
             probabilities[item] = getattr(person, item)(answers)
             answers[item] = draw_options(probabilities[item], interviews.uniforms[:, number])
         return Answers(answers, probabilities=probabilities)
 
     def log_prob(self, interviews: Interviews, answers: Sample) -> dict[str, FloatArray]:
-        person, rows = Person(interviews.task, interviews.people), np.arange(len(interviews))
+        person, rows = self.person(interviews), np.arange(len(interviews))
         return {item: np.log(getattr(person, item)(answers.answers)[rows, answers.answers[item]]) for item in ITEMS}

@@ -199,24 +199,60 @@ class _Bound:
         return Values(self._keys, value, self._metric.loss(value), status=self._layout.status, flags=self._layout.flags)
 
 
-def _spec(name: str, summary: str, direction: Literal["lower", "target"], unit: str) -> MetricSpec:
+def _spec(
+    name: str,
+    summary: str,
+    direction: Literal["lower", "target"],
+    unit: str,
+    highest: float | None,
+    label: str,
+    help: str,
+) -> MetricSpec:
     # One draw more or less that holds the truth is a jump, which the jackknife cannot follow: a band over splits.
     return MetricSpec(
-        name, "worth", summary, direction, "marginal", interval="band", splits=10, unit=unit, range=(0.0, None),
-        recoverable=False,
+        name, "worth", summary, direction, "marginal", interval="band", splits=10, unit=unit, range=(0.0, highest),
+        recoverable=False, label=label, help=help,
     )  # fmt: skip
 
 
 class WidthRatio(_Played):
     """Mean width of 95% PPI++ intervals over that of classical intervals from the same people asked.
 
-    1: the model adds nothing. The square of its inverse is about the effective sample size over n. As PPI++ sets its
-    tuning on the same few answers, the ratio is a little better than deserved: read it with the coverage beside it.
+    ``mean width(PPI++) / mean width(classical)`` over draws of n people asked and N more predicted, with replacement
+    and in proportion to survey weights, per item and mean over items. The square of its inverse is about the effective
+    sample size over n.
+
+    Range
+    -----
+    At least 0.
+
+    Direction and target
+    --------------------
+    Lower is better; 1: the model adds nothing. There is no human reference.
+
+    Assumptions
+    -----------
+    The test people of a set of weights are the population, so that the truth is known; intervals are those of
+    ppi-python with a tuned weight of the predictions.
+
+    When it misleads
+    ----------------
+    As PPI++ sets its tuning on the same few answers, the ratio is a little better than deserved, and just below 1 for a
+    useless model: read it with `Coverage` beside it.
+
+    Interval and estimand
+    ---------------------
+    The expected ratio at this n and N. A band over splits.
+
+    References
+    ----------
+    Angelopoulos, Duchi and Zrnic (2023), PPI++: Efficient prediction-powered inference, arXiv 2311.01453.
     """
 
     spec = _spec(
-        "ppi_width_ratio", "width of the 95% PPI++ interval over the classical one; 1 adds nothing", "lower", "ratio"
-    )
+        "ppi_width_ratio", "width of the 95% PPI++ interval over the classical one; 1 adds nothing", "lower", "ratio",
+        None, "Width of intervals with the model", "95% PPI++ interval over the classical one; 1 adds nothing",
+    )  # fmt: skip
 
     def read(self, outcome: _Outcome) -> tuple[FloatArray, ...]:
         """Width ratios."""
@@ -224,15 +260,42 @@ class WidthRatio(_Played):
 
 
 class Coverage(_Played):
-    """Share of draws in which the 95% PPI++ interval holds the mean of the people's answers; the target is 95%.
+    """Share of draws in which the 95% PPI++ interval holds the mean of the people's answers.
 
-    ``classical_coverage`` is that of the classical interval from the same people asked, which at 30 people falls short
-    too where answers are skewed.
+    ``#{draws with low <= mean <= high} / #{draws}`` over draws of n people asked and N more predicted, per item and
+    mean over items. ``classical_coverage`` is that of the classical interval from the same people asked.
+
+    Range
+    -----
+    0 to 1.
+
+    Direction and target
+    --------------------
+    The target is 95%; the loss is the distance from it. There is no human reference.
+
+    Assumptions
+    -----------
+    The test people of a set of weights are the population, so that the truth is known.
+
+    When it misleads
+    ----------------
+    At 30 people the classical interval falls short too where answers are skewed: read the two side by side. Right
+    coverage says nothing of use: the interval that ignores the model has it as well.
+
+    Interval and estimand
+    ---------------------
+    The coverage at this n and N. One draw more or less that holds the truth is a jump, which a jackknife cannot follow:
+    a band over splits.
+
+    References
+    ----------
+    Angelopoulos, Bates, Fannjiang, Jordan and Zrnic (2023), Prediction-powered inference, Science 382.
     """
 
     spec = _spec(
-        "ppi_coverage", "how often the 95% PPI++ interval holds people's mean; the target is 95%", "target", "share"
-    )
+        "ppi_coverage", "how often the 95% PPI++ interval holds people's mean; the target is 95%", "target", "share",
+        1.0, "Coverage of intervals with the model", "how often the 95% PPI++ interval holds people's mean",
+    )  # fmt: skip
 
     def names(self) -> tuple[str, ...]:
         """Both intervals."""

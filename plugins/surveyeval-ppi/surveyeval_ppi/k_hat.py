@@ -54,13 +54,38 @@ def missed_share(simulated: FloatArray, people: FloatArray) -> FloatArray:
 
 
 class KHat:
-    """Largest k for which G(i) is at most 2.5% for every i up to k; at most the number of simulated rows.
+    """Simulated rows that may be taken as people before intervals miss more than 2.5% of the items.
 
-    In words: taking the first k simulated rows as if they were people, the intervals for at least 97.5% of this
-    collection's items hold people's mean, and so they do with fewer rows. Simulated rows enter in random order, with
-    probabilities in proportion to their weights.
+    The largest k for which ``G(i) <= 0.025`` for every i up to k, G(i) being the share of items whose interval ``mean
+    of the first i rows -+ 1.96 sqrt(2 / i) SD`` misses people's mean. In words: taking the first k simulated rows as if
+    they were people, the intervals for at least 97.5% of this collection's items hold people's mean, and so they do
+    with fewer rows. Simulated rows enter in random order, with probabilities in proportion to their weights.
 
-    Source: Huang, Wu and Wang (2025), How many human survey respondents is a large language model worth?, arXiv 2502.17773.
+    Range
+    -----
+    0 to the number of simulated rows.
+
+    Direction and target
+    --------------------
+    Higher is better; the reference is what real people of the other half reach.
+
+    Assumptions
+    -----------
+    Items are a sample of the questions that one will ask. At least 40 of them.
+
+    When it misleads
+    ----------------
+    As a property of the model: it is one of the collection of items. G moves in steps of one over the number of items,
+    so that one item in forty that is badly missed is the most it forgives, and two give 0.
+
+    Interval and estimand
+    ---------------------
+    The value for h simulated rows against h people, h being the half size. A first crossing has no standard error: a
+    band over splits.
+
+    References
+    ----------
+    Huang, Wu and Wang (2025), How many human survey respondents is a large language model worth?, arXiv 2502.17773.
     """
 
     spec = MetricSpec(
@@ -74,6 +99,8 @@ class KHat:
         unit="count",
         range=(0.0, None),
         recoverable=False,
+        label="k-hat of this collection of items",
+        help="simulated rows that may be taken as people before intervals miss too many items",
     )
 
     def applicable(self, task: Task) -> str | None:

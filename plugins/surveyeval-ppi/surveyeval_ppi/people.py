@@ -122,9 +122,38 @@ def _side(task: Task, sample: Sample, pilot: Sample) -> _Side:
 class PeopleEquivalent:
     """Sample size whose mean misses the population's by as much as the simulation's mean does, apart from noise.
 
-    sigma^2 / b^2, with b^2 = (mean_S - mean_H)^2 - se_H^2 - se_S^2, by item (within arms, arms weighted by their people),
-    and pooled: mean sigma^2 over mean b^2, each item on the range 0 to 1. Both sides are answers, never expectations, so
-    that people are put through the same hole. At most n / 3.84. ``people_equivalent_at_least`` has 95% confidence.
+    ``sigma^2 / b^2`` with ``b^2 = (mean_S - mean_H)^2 - se_H^2 - se_S^2``, by item (within arms, arms weighted by their
+    people), and pooled: mean sigma^2 over mean b^2, each item on the range 0 to 1. Both sides are answers, never
+    expectations, so that people are put through the same hole. ``people_equivalent_at_least`` has 95% confidence. In
+    words: asking this model is like asking this many randomly chosen people, and adding simulated rows does not raise
+    it.
+
+    Range
+    -----
+    0 to n / 3.84, n being the people that it is measured with; even a perfect model can't be shown to be worth more.
+
+    Direction and target
+    --------------------
+    Higher is better; the reference is what real people of the other half reach.
+
+    Assumptions
+    -----------
+    Items of one task have errors of the same kind, or their pooled value means little. Of items without order, the
+    share of one option is taken: the one that most people of the pilot chose.
+
+    When it misleads
+    ----------------
+    It is about means alone: shares of the pilot hit the mean and know nothing of anybody. Values at the ceiling are a
+    statement about the number of test people, not about the model.
+
+    Interval and estimand
+    ---------------------
+    The ratio for this population and model; capped, so that a jackknife would be far too sure: a band over splits, and
+    the lower limit as a value of its own.
+
+    References
+    ----------
+    Satterthwaite (1946), Biometrics Bulletin 2, for the lower limit; the value is this project's.
     """
 
     spec = MetricSpec(
@@ -138,6 +167,8 @@ class PeopleEquivalent:
         unit="count",
         range=(0.0, None),
         recoverable=False,
+        label="Worth in people",
+        help="people chosen at random whose mean is as far off; n over 3.84 at most",
     )
 
     def applicable(self, task: Task) -> str | None:

@@ -22,12 +22,41 @@ IntArray = NDArray[np.int64]
 
 
 class EffectiveSampleSize:
-    """People whose plain mean is as precise as that of n people asked and N more predicted by the model (PPI++).
+    """People whose plain mean is as precise as that of people asked together with the model's predictions.
 
-    Between n (the model adds nothing) and n + N (it knows every answer). rho is the correlation of answers and
-    predictions within arms, out of fold and adjusted for the number of pairs, among the people whose simulated rows
-    have a weight; n and N follow from how many test people answered the item, so that the value is the same question at
-    every size. Overall: mean over items.
+    ``n (n + N) / (n + (1 - rho^2) N)`` for n people asked and N more predicted by the model (PPI++): between n, the
+    model adds nothing, and n + N, it knows every answer. rho is the correlation of answers and predictions within arms,
+    out of fold and adjusted for the number of pairs, among the people whose simulated rows have a weight. n is a tenth
+    of the test people who answered the item, at least 30 and at most 100, and N the rest, at most 9 n; they do not
+    change with the half, so that the value is the same question at every size. Overall: mean over items.
+
+    Range
+    -----
+    n to n + N.
+
+    Direction and target
+    --------------------
+    Higher is better; there is no human reference, since people's own answers would predict themselves. Compare with
+    `baseline:cell` and `baseline:chain` on the same pilot.
+
+    Assumptions
+    -----------
+    The n people are a random sample of those to be described, and somebody who uses the model asks them and corrects
+    with PPI++. It is about means.
+
+    When it misleads
+    ----------------
+    As a number of people saved without asking any: without the n people the model's bias stays (see
+    `PeopleEquivalent`). Single answers understate: if predictions explain a share r of the variance, single draws from
+    them explain r^2.
+
+    Interval and estimand
+    ---------------------
+    The precision for this model in the population of the test people, mean over items.
+
+    References
+    ----------
+    Angelopoulos, Duchi and Zrnic (2023), PPI++: Efficient prediction-powered inference, arXiv 2311.01453.
     """
 
     spec = MetricSpec(
@@ -40,6 +69,8 @@ class EffectiveSampleSize:
         unit="count",
         range=(0.0, None),
         recoverable=False,
+        label="Effective sample size",
+        help="people whose mean is as precise as that of the people asked together with the model",
     )
 
     def applicable(self, task: Task) -> str | None:

@@ -1,0 +1,149 @@
+"""The coverage simulation in small: its populations, its expected values, its tables, and that it goes on where it was."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+
+import benchmarks.coverage as command
+from benchmarks.coverage import Plan, Store, compute
+from benchmarks.coverage_laws import ITEMS, REGIONS, SCALE, World, exact, marginal
+from benchmarks.coverage_parts import SETTINGS, Cell, cells, replicate, truth
+from benchmarks.coverage_table import FULL, HALF, Column, Line, rate, report, table, within
+
+SEED = 7
+
+
+def few(hits: int, n: int, nominal: float) -> bool:
+    """Whether so few hits would come about once in 100,000 times."""
+    return hits < stats.binom.ppf(1e-5, n, nominal)
+
+
+def column(cell: Cell, replications: int, splits: int = 2, draws: int = 200) -> Column:
+    found = [replicate(cell, SEED, number, splits) for number in range(replications)]
+    return Column(cell, found, truth(cell, SEED, draws))
+
+
+@pytest.mark.parametrize("design", ["simple", "weighted", "clustered"])
+def test_population_values_are_those_of_a_large_weighted_sample(design: str) -> None:
+    world, rng = World(design), np.random.default_rng(1)
+    known = dict(exact(world))
+    samples = [world.answered(world.people(960, rng), "right", rng, simulated=False) for _ in range(160)]
+    weight = np.concatenate([sample.weight for sample in samples])
+    answers = {item: np.concatenate([sample.answers[item] for sample in samples]) for item in ITEMS}
+    region = np.concatenate([sample.profile["region"] for sample in samples])
+    block = np.repeat(np.arange(160), 960)  # samples are independent of each other, whatever the design
+
+    def close(values: np.ndarray, expected: float) -> bool:
+        parts = np.array([np.average(values[block == one], weights=weight[block == one]) for one in range(160)])
+        return abs(parts.mean() - expected) < 5 * parts.std() / np.sqrt(160) + 2e-3
+
+    for item in SCALE:
+        assert close(answers[item] + 1.0, known[f"mean/{item}"])
+        assert all(close(answers[item] == k, known[f"share/{item}/{k}"]) for k in range(5))
+    opinion = answers["trust"] != 2
+    weight, block = weight[opinion], block[opinion]
+    assert close(((answers["act"] == 1) != (answers["trust"] > 2))[opinion], known["gap/people"])
+    weight = np.concatenate([sample.weight for sample in samples])
+    X = sm.add_constant(np.column_stack([answers["trust"] + 1.0, *(region == name for name in REGIONS[1:])]))
+    slopes = sm.WLS(answers["worth"] + 1.0, X, weights=weight).fit().params[1:]
+    logit = sm.GLM(answers["act"], X, family=sm.families.Binomial(), var_weights=weight).fit().params[1:]
+    for j, term in enumerate(("trust", *REGIONS[1:])):
+        assert slopes[j] == pytest.approx(known[f"OLS/{term}"], abs=0.06)
+        if design != "clustered":  # what holds within a place holds for all of them only nearly
+            assert logit[j] == pytest.approx(known[f"logit/{term}"], abs=0.12)
+
+
+def test_expected_distances_are_those_of_multinomial_halves() -> None:
+    found, rng = truth(Cell("none", 60, half=True), SEED, 400), np.random.default_rng(2)
+    world, distances = World("simple", 0.0), {"human-half": [], "narrow": []}
+    for item in ITEMS:
+        shares = marginal(world.population(), item)
+        people = rng.multinomial(30, shares, 20_000) / 30
+        for name, other in (("human-half", shares), ("narrow", marginal(world.population("narrow"), item))):
+            distances[name].append(
+                jensenshannon(people, rng.multinomial(30, other, 20_000) / 30, base=2, axis=1).mean()
+            )
+    for key, name in (("reference", "human-half"), ("matched", "narrow")):
+        value, error = found[f"js_distance/{key}/{name}"]
+        assert abs(value - np.mean(distances[name])) < 4 * error + 1e-3
+    assert found["js_distance/excess/narrow"][0] == pytest.approx(
+        np.mean(distances["narrow"]) - np.mean(distances["human-half"]), abs=0.02
+    )
+
+
+@pytest.mark.parametrize("setting", ["simple", "weighted", "clustered"])
+def test_intervals_of_the_full_sample_contain_population_values(setting: str) -> None:
+    given = column(Cell(setting, 240 if setting == "clustered" else 250, half=False), 25)
+    for key in given.found[0]:
+        values = np.array([found[key] for found in given.found if key in found])
+        about = given.truth[key][0]
+        hits = int(((values[:, 1] <= about) & (about <= values[:, 2])).sum())
+        nominal = 0.88 if "difference" in key or "ratio" in key else 0.93
+        assert not few(hits, len(values), nominal), key
+
+
+def test_intervals_in_halves_contain_expected_distances_and_not_those_of_the_populations() -> None:
+    given = column(Cell("none", 250, half=True), 15)
+    for line in HALF:
+        found = rate(line, given)
+        if found is None or line.limits is None:
+            continue
+        hits, n = round(found.share / 100 * found.given / 100 * found.n), round(found.given / 100 * found.n)
+        assert not few(hits, n, 0.93), line.label
+    # two laws that are one have distance 0, which a distance of samples is never near
+    line = Line("", "js_distance/matched/right", "population distance/right")
+    assert rate(line, given).share == 0
+
+
+def test_a_command_that_was_stopped_goes_on_and_other_seeds_begin_anew(tmp_path, monkeypatch) -> None:
+    calls: list[tuple[int, int]] = []
+
+    def counted(cell, seed, number, splits):
+        calls.append((seed, number))
+        return {"mean/trust": (3.0, 2.0, 4.0)}
+
+    monkeypatch.setattr(command, "replicate", counted)
+
+    def run(replications: int, seed: int = 1) -> list[Column]:
+        plan = Plan(("full",), (replications, 0), (60,), seed)
+        return compute(plan, Store(tmp_path, plan), 1, float("inf"))
+
+    assert len(run(3)[0].found) == 3
+    assert len(calls) == 9  # three designs
+    path = tmp_path / "simple-60-full.jsonl"
+    path.write_text(path.read_text()[:-5])  # killed while it wrote
+    calls.clear()
+    assert [len(one.found) for one in run(5)] == [5, 5, 5]
+    assert sorted(calls) == [(1, 2), *[(1, 3)] * 3, *[(1, 4)] * 3]
+    calls.clear()
+    run(5)
+    assert calls == []
+    run(2, seed=2)
+    assert calls == [(2, 0), (2, 1)] * 3
+    assert json.loads(path.read_text().splitlines()[0])["seed"] == 2
+
+
+def test_tables_mark_what_is_outside_and_say_how_many_gave_an_interval() -> None:
+    inside, outside = (1.0, 0.0, 2.0), (5.0, 4.0, 6.0)
+    found = [{"mean/trust": inside} if number < 90 else {"mean/trust": outside} for number in range(100)]
+    found += [{} for _ in range(100)]
+    given = Column(Cell("simple", 60, half=False), found, {"mean/trust": (1.0, 0.0)})
+    line = FULL[0]
+    measured = rate(line, given)
+    assert (measured.share, measured.given, measured.n) == (90.0, 50.0, 200)
+    assert not within(line, measured)
+    assert "(50)90.0*" in "\n".join(table("title", FULL, [given]))
+    text = report([given], 1, 10, 1000)
+    assert "no coverage is claimed" in " ".join(text.split())
+    assert "3.0" in text  # 1.96 sqrt(.95 .05 / 200), in points
+
+
+def test_every_setting_has_the_three_sizes() -> None:
+    found = list(cells(("full", "half")))
+    assert len({cell.name for cell in found}) == len(found) == 9 + 3 * len(SETTINGS)

@@ -1,0 +1,171 @@
+"""Plans of studies: references are the evaluator's, errors are checked by brute force, margins by closed forms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from surveyeval import api
+from surveyeval.data.sample import Sample
+from surveyeval.engine.evaluate import evaluate
+from surveyeval.engine.experiment import split_people
+from surveyeval.engine.pairs import losses
+from surveyeval.engine.power import Power
+from surveyeval.engine.power_errors import excess_errors
+from surveyeval.engine.power_groups import ceilings, group_sizes
+from surveyeval.engine.power_margins import margins
+from surveyeval.errors import ConfigError
+from surveyeval.metric.alignment import TotalVariation
+from surveyeval.metric.resampling import jackknife_interval
+from surveyeval.task.human import load_human
+from surveyeval.task.load import load_task
+from surveyeval.task.task import Task
+
+KEYS = ["metric", "name", "item", "group", "arm", "regression", "term", "rule", "block"]
+
+
+@cache
+def plan(task: str, people: int | None = None) -> Power:
+    return api.power(task, people=people, splits=2)
+
+
+def test_references_and_floors_are_those_of_every_run() -> None:
+    found = plan("anes96")
+    task = load_task("anes96")
+    human = load_human(task)
+    pilot, test = (human.sample.take(rows) for rows in split_people(task, human).divide(0.25))
+    metrics = [metric for metric in api.metrics() if metric.spec.name in set(found.table["metric"])]
+    copy = {"copy": [replace(test, simulated=True)]}
+    table = evaluate(task, test, copy, pilot, metrics=metrics, splits=2, tests=False)
+    own = found.table[found.table["axis"] != "individual"].set_index(KEYS)
+    reference = table[(table["quantity"] == "reference") & table["headline"]].set_index(KEYS)
+    np.testing.assert_array_equal(own["reference"], reference.loc[own.index, "value"])
+    np.testing.assert_array_equal(own["high"], reference.loc[own.index, "high"])
+    floors = table[(table["quantity"] == "floor") & (table["model"] == "baseline:cell")].set_index(KEYS)
+    np.testing.assert_array_equal(own["cell"], floors.loc[own.index, "value"])
+
+
+class _FewSplits(TotalVariation):
+    spec = replace(TotalVariation.spec, splits=6)
+
+
+def _one_item(tmp_path: Path) -> Task:
+    file = tmp_path / "task.yaml"
+    file.write_text(
+        """
+name: one
+version: "1.0"
+title: One question
+source: {use: "file:answers.csv", provenance: synthetic, licence: none, citation: none}
+interview: {mode: independent}
+items:
+  - {name: q, role: attitude, kind: nominal, question: "Which?", options: {a: A, b: B, c: C, d: D}}
+"""
+    )
+    (tmp_path / "answers.csv").write_text("q\n" + "a\nb\nb\nc\nd\n" * 40)
+    return load_task(str(file))
+
+
+def _people(law: np.ndarray, n: int, rng: np.random.Generator) -> Sample:
+    respondent = np.array([str(number) for number in range(n)], dtype=object)
+    people = Sample(respondent, np.full(n, "all", dtype=object))
+    return people.with_answers({"q": rng.choice(len(law), n, p=law)}, simulated=False)
+
+
+def test_the_smallest_excess_is_found_in_about_four_of_five_studies(tmp_path: Path) -> None:
+    """Studies drawn from a known law, with a simulation that is off by about the smallest detectable excess."""
+    task, rng, n = _one_item(tmp_path), np.random.default_rng(11), 300
+    law, metric = np.array([0.4, 0.3, 0.2, 0.1]), _FewSplits()
+    pilot = _people(law, 60, rng)
+    planned = []
+    for _ in range(6):
+        found = excess_errors(task, _people(law, n, rng), pilot, [metric])
+        planned += [one.smallest for (_, key), one in found.items() if key.headline]
+    smallest = float(np.mean(planned))
+
+    def studies(shift: float, times: int) -> tuple[float, float]:
+        """Mean excess, and the share of studies whose interval leaves out 0."""
+        off = law + shift * np.array([-1.0, 0.0, 0.0, 1.0])
+        excess, seen = [], []
+        for seed in range(times):
+            human, made = _people(law, n, rng), replace(_people(off, n, rng), simulated=True)
+            both = losses(task, human, {"p": [human], "s": [made]}, pilot, metrics=[metric], seed=seed)
+            series = (both.losses["total_variation", "s"].loss - both.losses["total_variation", "p"].loss)[:, 0]
+            low, _ = jackknife_interval(series[0], series[1:], jackknife=both.jackknife)
+            excess.append(series[0])
+            seen.append(low > 0)
+        return float(np.mean(excess)), float(np.mean(seen))
+
+    shifts = np.array([0.06, 0.1, 0.14, 0.18])
+    means = [studies(shift, 40)[0] for shift in shifts]
+    excess, power = studies(float(np.interp(smallest, means, shifts)), 120)
+    assert excess == pytest.approx(smallest, rel=0.2)
+    assert 0.68 < power < 0.97
+    assert studies(0.0, 80)[1] < 0.08
+
+
+def test_decidable_margins_are_those_of_the_closed_form() -> None:
+    """2.93 standard errors of a difference of two independent shares, means and gaps."""
+    task = load_task("anes96")
+    human = load_human(task)
+    _, test = (human.sample.take(rows) for rows in split_people(task, human).divide(0.25))
+    found = margins(task, test).query("group == ''").set_index(["quantity", "item", "rule"])["decidable"]
+    reach = stats.norm.ppf(0.95) + stats.norm.ppf(0.9)
+    share = np.mean(test.answers["vote"] == 0)
+    assert found["share", "vote", ""] == pytest.approx(reach * np.sqrt(2 * share * (1 - share) / test.n), rel=0.04)
+    assert found["mean_sd", "self_lr", ""] == pytest.approx(reach * np.sqrt(2 / test.n), rel=0.04)
+    outcome = task.coherence(test, task.spec.coherence[0])
+    gap, determined = np.mean(outcome[outcome >= 0] == 0), np.sum(outcome >= 0)
+    expected = reach * np.sqrt(2 * gap * (1 - gap) / determined)
+    assert found["gap", "", task.spec.coherence[0].name] == pytest.approx(expected, rel=0.1)
+
+
+def test_groups_are_named_by_the_size_rules() -> None:
+    task = load_task("disclosure")
+    human = load_human(task)
+    _, test = (human.sample.take(rows) for rows in split_people(task, human).divide(0.25))
+    table = group_sizes(task, test).set_index(["kind", "label"])
+    for (kind, label), row in table.iterrows():
+        assert row["status"] == ("skipped" if row["n"] < 30 else "grey" if row["n"] < 60 else "ok"), (kind, label)
+    assert {"skipped", "grey", "ok"} <= set(table["status"])
+    assert set(table["needed"]) == {60.0}
+    assert ceilings(task, test)["ceiling"].to_numpy() == pytest.approx(test.n / 3.84)
+    halved = replace(test, weight=np.where(np.arange(test.n) % 2, 1.0, 0.0))
+    row = group_sizes(task, halved, times=1.0).iloc[0]
+    assert row["needed"] == np.ceil(60 * row["n"] / row["n_eff"])
+
+
+def test_fewer_people_are_taken_at_random_and_more_are_projected() -> None:
+    whole, fewer, more = plan("disclosure"), plan("disclosure", 400), plan("disclosure", 3716)
+    assert [one.basis for one in (whole, fewer, more)] == ["all", "resampled", "scaled"]
+    assert fewer.sizes["test"] == 300
+    tables = [one.table.set_index(KEYS) for one in (whole, fewer, more)]
+    row = next(key for key in tables[0].index if key[0] == "js_distance")
+    times = more.sizes["test"] / whole.sizes["test"]
+    for name in ("reference", "detectable"):
+        assert tables[2].loc[row, name] == pytest.approx(tables[0].loc[row, name] / np.sqrt(times))
+        # distances between two halves of people are sampling noise, so random subsets follow the same law
+        assert tables[1].loc[row, name] == pytest.approx(tables[0].loc[row, name] * np.sqrt(697 / 300), rel=0.3)
+    patterns = next(key for key in tables[0].index if key[0] == "unique_patterns")
+    assert tables[2].loc[patterns, "status"] == "not_estimable"
+    assert "no simple law" in tables[2].loc[patterns, "reason"]
+
+
+def test_tasks_without_profile_rules_or_regressions_are_planned_too(tmp_path: Path) -> None:
+    found = api.power(_one_item(tmp_path), splits=2)
+    assert "the task declares no coherence rule" in found.not_applicable["coherence"]
+    assert {"alignment"} <= set(found.table[found.table["status"] == "ok"]["axis"])
+    assert found.margins["margin"].isna().all()
+    # against exact probabilities only people's own error is left: 2.93 standard errors of a share of two fifths
+    share = found.margins[found.margins["quantity"] == "share"].iloc[0]
+    assert share["decidable_exact"] == pytest.approx(2.926 * np.sqrt(0.4 * 0.6 / found.sizes["test"]), rel=0.06)
+
+
+def test_too_few_people_are_refused() -> None:
+    with pytest.raises(ConfigError, match="70 people leave 40 test people beside a pilot of 30, 60 are needed"):
+        api.power("anes96", people=70)
