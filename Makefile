@@ -6,13 +6,14 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 DEMO := runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs docs-check fooled test test-vllm check wheel-test bench clean
+.PHONY: help demo docs docs-check fooled test test-vllm check wheel-test plugin-test bench clean
 
 help:
 	@echo "make demo    install, let SmolLM2, a fine-tuned SmolLM2 and the baselines answer a real survey"
 	@echo "make test    install, run the tests"
 	@echo "make test-vllm   install vLLM in an environment of its own, test models that run through it"
 	@echo "make check   lint, types, import contract"
+	@echo "make plugin-test   build the packages under plugins/, test each from its wheel in an environment of its own"
 	@echo "make docs    compute the figures of the metric pages and write these; make docs-check compares"
 	@echo "make fooled  ask which metric notices which faulty simulator, and write docs/fooled.md (half an hour)"
 	@echo "make bench   install peers, measure speed against them (BENCH=--full for more; docs/speed.md)"
@@ -83,6 +84,9 @@ fooled: $(VENV)/.installed-dev
 
 wheel-test: $(VENV)/.installed-dev
 	$(BIN)/python tests/wheel.py
+
+plugin-test: $(VENV)/.installed-dev
+	$(BIN)/python plugins/check.py
 
 # Peers in environments of their own, since what they need does not go together. The part through vLLM runs where
 # .venv-vllm is.

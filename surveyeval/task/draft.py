@@ -274,7 +274,7 @@ def _items(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
     yield ""
     yield from _review(
         "of each item: its role (belief, attitude, action), its kind (nominal, ordinal, binary, numeric), and the order of its "
-        "options; wording: verbatim once the question stands here word for word"
+        "options, of which those that nobody chose may be missing; wording: verbatim once the question stands here word for word"
     )
     if not items:
         yield f"items: {_quoted(MARK + ': no column looks like a question with response options; write the items')}"
@@ -313,7 +313,9 @@ def _items(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
 
 def _scales(items: Sequence[Guess]) -> dict[tuple[tuple[str, str], ...], str]:
     """Options that several items have, with a name each."""
-    every = [one.options for one in items if len(one.options) > 2 or (one.options and one.options[0][0] != one.options[0][1])]
+    every = [
+        one.options for one in items if len(one.options) > 2 or (one.options and one.options[0][0] != one.options[0][1])
+    ]
     found: dict[tuple[tuple[str, str], ...], str] = {}
     for one in items:
         if every.count(one.options) > 1 and one.options not in found:

@@ -59,6 +59,15 @@ _PROFILE = tuple((name, _named(words)) for name, words in (
     ("household_size", r"household_?size|hh_?size|hhmmb|hhsize"), ("children", r"children|childs|kids|n_?children"),
     ("class", r"social_?class"), ("first_language", r"language|mother_?tongue"), ("citizenship", r"citizen|citizenship|ctzcntr"),
 ))  # fmt: skip
+#: The same where the head of a column, or its label, is the question.
+_ASKED = tuple((name, re.compile(words, re.IGNORECASE)) for name, words in (
+    ("age", r"how old are you|(?:what is|what's) your age"), ("birth_year", r"year (?:were you|of your) (?:born|birth)"),
+    ("gender", r"(?:what is|what's) your (?:gender|sex)|are you (?:a )?(?:male|man|woman|female)"),
+    ("education", r"your (?:highest )?(?:level of )?education|highest (?:level of )?(?:education|degree|qualification)"),
+    ("income", r"your (?:household |personal |total |annual |yearly )*income"), ("race", r"your (?:race|ethnicity|ethnic)"),
+    ("region", r"which (?:region|state|county) do you live|where do you live"), ("marital_status", r"your marital status"),
+    ("employment", r"your (?:employment|work) (?:status|situation)"), ("religion", r"your religion"),
+))  # fmt: skip
 _ACTION = re.compile(
     r"\b(?:vote[sd]?|voting|voted|turnout|donat\w*|bought|buy|purchase\w*|sign(?:ed)?|petition|volunteer\w*|participat\w*|protest\w*"
     r"|did you|would you|will you|have you ever|choose|chose|choice|share[sd]?|send|sent|click\w*|action|behaviou?r)\b",
@@ -152,6 +161,11 @@ class _Column:
         return not self.blanks and not self.missing
 
     @property
+    def is_question(self) -> bool:
+        """Whether the name is a sentence, so that single words in it say little."""
+        return self.name.rstrip().endswith("?") or len(self.name.split()) > 3
+
+    @property
     def said(self) -> str:
         """Name and question, for words that tell what it is about."""
         return f"{self.name.replace('_', ' ').replace('.', ' ')} {self.question or ''}"
@@ -204,22 +218,26 @@ def _beside(codes: Sequence[str]) -> list[str]:
     numbers = {code: float(code) for code in codes if _NUMBER.fullmatch(code)}
     if len(numbers) < len(codes) or not all(number.is_integer() for number in numbers.values()):
         return []
-    inner = {code: number for code, number in numbers.items() if code not in _BESIDE or 0 <= number <= 9}
-    if len(inner) < 2:
-        return []
-    low, high = min(inner.values()), max(inner.values())
-    gaps = sorted(inner.values())
-    while len(gaps) > 2 and gaps[-1] - gaps[-2] > 1 and f"{gaps[-1]:g}" in _BESIDE:
-        high = gaps[-2]
-        gaps.pop()
-    # 77 or 99 can be an age: what a column of many numbers holds is a number unless it lies far outside
-    room = 1 if len(gaps) <= MOST_CODES else max((high - low) / 4, 1)
-    found = []
-    for code, number in numbers.items():
-        outside = (number < 0 <= low) if number < 0 else number > high + room
-        if code in _BESIDE and outside:
-            found.append(code)
-    return found
+    positive = sorted(number for number in numbers.values() if number >= 0)
+    negative = {code: number for code, number in numbers.items() if number < 0}
+    outside: list[str] = []
+    # -2 to 2 is a scale
+    if (
+        len(positive) >= 2
+        and set(negative) <= set(_BESIDE)
+        and (len(negative) < 2 or -min(negative.values()) != positive[-1])
+    ):
+        outside += negative
+    if len(numbers) - len(negative) > MOST_CODES:
+        # 77 or 99 can be an age: among many numbers only what lies far above the others
+        usual = [number for number in positive if number < 777 and f"{number:g}" not in ("888", "998", "999")]
+        far = 1.25 * max(usual, default=float("inf"))
+        return outside + [code for code, number in numbers.items() if code in _BESIDE and number > far]
+    for place in range(2, len(positive)):
+        above = [f"{number:.0f}" for number in positive[place:]]
+        if positive[place] - positive[place - 1] > 1 and set(above) <= set(_BESIDE):
+            return outside + [code for code in numbers if code in above]
+    return outside
 
 
 # ---- one judgement after the other; the last one always has something to say -------------------------------------------
@@ -228,7 +246,7 @@ def _beside(codes: Sequence[str]) -> list[str]:
 def _nothing(column: _Column, taken: set[Role]) -> Guess | None:
     if not column.counts:
         return Guess(column.name, "left out", reasons=("no answers",))
-    if _PERSON.search(column.name):
+    if not column.is_question and _PERSON.search(column.name):
         return Guess(column.name, "left out", reasons=("it may tell who people are",))
     if len(column.counts) == 1 and not column.labels and not (_ATTENTION.search(column.said)):
         return Guess(column.name, "left out", reasons=(f"everybody has {_short(column.codes[0])}",))
@@ -249,6 +267,8 @@ def _identifier(column: _Column, taken: set[Role]) -> Guess | None:
 
 
 def _design(column: _Column, taken: set[Role]) -> Guess | None:
+    if column.is_question:
+        return None
     if column.numeric and _WEIGHT.search(column.name) and len(column.counts) > 2 and not column.labels:
         numbers = [float(code) for code in column.counts]
         mean = sum(float(code) * count for code, count in column.counts.items()) / sum(column.counts.values())
@@ -264,7 +284,13 @@ def _design(column: _Column, taken: set[Role]) -> Guess | None:
 
 
 def _arms(column: _Column, taken: set[Role]) -> Guess | None:
-    if _ARM.search(column.name) and 2 <= len(column.counts) <= MOST_CODES and column.complete and "arm" not in taken:
+    if (
+        not column.is_question
+        and _ARM.search(column.name)
+        and 2 <= len(column.counts) <= MOST_CODES
+        and column.complete
+        and "arm" not in taken
+    ):
         codes = _sorted(column.codes)
         return Guess(column.name, "arm", options=tuple((code, column.labels.get(code) or code) for code in codes))
     return None
@@ -272,7 +298,9 @@ def _arms(column: _Column, taken: set[Role]) -> Guess | None:
 
 def _not_asked(column: _Column, taken: set[Role]) -> Guess | None:
     dates = sum(count for code, count in column.counts.items() if _DATE.fullmatch(code))
-    if dates >= 0.9 * sum(column.counts.values()) or (_DATE_NAME.search(column.name) and not column.labels):
+    if dates >= 0.9 * sum(column.counts.values()) or (
+        _DATE_NAME.search(column.name) and not column.labels and not column.is_question
+    ):
         return Guess(column.name, "left out", reasons=("dates or times",))
     if _ABOUT.search(column.name) and column.question in (None, column.name):
         return Guess(column.name, "left out", reasons=("about the interview, not about the person",))
@@ -280,7 +308,9 @@ def _not_asked(column: _Column, taken: set[Role]) -> Guess | None:
 
 
 def _profile(column: _Column, taken: set[Role]) -> Guess | None:
-    name = next((name for name, pattern in _PROFILE if pattern.search(column.name)), None)
+    called = () if column.is_question else _PROFILE
+    name = next((name for name, pattern in called if pattern.search(column.name)), None)
+    name = name or next((name for name, pattern in _ASKED if pattern.search(column.question or "")), None)
     if name is None:
         return None
     labelled = [code for code in column.labels if code not in column.missing]
@@ -343,7 +373,7 @@ def _role(column: _Column) -> str:
 def _numbers(column: _Column) -> Guess:
     """A scale from 0 to 100 becomes a numeric item; of other numbers nobody can guess the points."""
     numbers = [float(code) for code in column.counts]
-    if min(numbers) >= 0 and 50 <= max(numbers) <= 100:
+    if 0 <= min(numbers) <= 10 and 90 <= max(numbers) <= 100:
         points = tuple(float(point) for point in range(0, 101, 10))
         made = Guess(column.name, "item", "numeric", missing=column.missing, points=points, question=column.question,
                      item_role=_role(column))  # fmt: skip

@@ -173,6 +173,8 @@ class _Reader:
         unknown = int((~rule.valid).sum())
         said = f", {unknown} of them since a value that it needs is missing" if unknown else ""
         left_out = f"{int((~kept).sum())} of {_rows(sample.n)} are left out{said}"
+        if kept.all():
+            return sample
         self.notes.append(_in_task(self.task, route, left_out, None))
         return sample.take(kept)
 

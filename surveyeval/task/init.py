@@ -42,9 +42,7 @@ class Drafted:
     copied: Path | None
 
 
-def init_task(
-    name: str, source: str | Path, *, output: str | Path | None = None, encoding: str = "utf-8"
-) -> Drafted:
+def init_task(name: str, source: str | Path, *, output: str | Path | None = None, encoding: str = "utf-8") -> Drafted:
     """Draft a task file from data: items, options, profile and missing codes are guessed, and marked for review.
 
     Parameters
@@ -114,6 +112,8 @@ def _copied(data: Path | None, folder: Path) -> Path | None:
         return None
     target = folder / data.name
     if target.exists() and target.read_bytes() != data.read_bytes():
-        raise ConfigError("another file of this name is there already", file=str(target), hint="move it, or give that one")
+        raise ConfigError(
+            "another file of this name is there already", file=str(target), hint="move it, or give that one"
+        )
     shutil.copyfile(data, target)
     return target

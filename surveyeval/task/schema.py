@@ -224,8 +224,12 @@ class Equivalence(Model):
     share: float | None = Field(None, gt=0, lt=1)
     mean_sd: float | None = Field(None, gt=0)
     gap: float | None = Field(None, gt=0, lt=1)
-    sd_ratio: float | None = Field(None, gt=0)
-    effect: float | None = Field(None, gt=0)
+    sd_ratio: float | None = Field(
+        None, gt=0, description="0.25: ratios from 1 / 1.25 to 1.25, tested on the log scale"
+    )
+    effect: float | None = Field(
+        None, gt=0, description="average marginal effects: probability for logits, units of the response for ols"
+    )
     reason: Text
 
 

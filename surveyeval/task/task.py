@@ -6,6 +6,7 @@ its own folder.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from surveyeval.task.formulas import Design
 
 __all__ = ["Arm", "Item", "Option", "Profile", "Task"]
+
+_STATEMENT = re.compile(r"\{\{\s*statement\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,15 @@ class Item:
     def values(self) -> NDArray[np.float64]:
         """(K,) values in declared order."""
         return np.array([option.value for option in self.options], dtype=float)
+
+    @property
+    def words(self) -> str:
+        """The question for readers: a battery's statement in its place, what depends on the respondent as it is written."""
+        statement = self.spec.statement
+        if statement is None:
+            return self.question
+        said = _STATEMENT.sub(lambda _: statement, self.question)
+        return said if said != self.question else f"{self.question} {statement}"
 
     @property
     def ordered(self) -> bool:

@@ -211,6 +211,9 @@ def dangling_mutations() -> list[Mutation]:
     found.append(Mutation("rename", ("truth", "trust model", "age"), "nobody", needs))
     found.append(Mutation("set", ("interview", "shuffled", 0, 1), "nobody"))
     found.append(Mutation("set", ("items", 2, "ask_if"), "nobody > 2"))
+    found.append(Mutation("set", ("source", "keep"), "nobody > 2"))
+    found.append(Mutation("set", ("associations", 0, "predictor"), "nobody"))
+    found.append(Mutation("set", ("associations", 0, "outcomes", 0), "nobody"))
     found.append(Mutation("set", ("items", 4, "expected"), "nobody", (("items", 4, "options"),)))
     found.append(Mutation("set", ("profile", "school", "recode", "map", "4"), "77", (("profile", "school"),)))
     found.append(Mutation("set", ("items", 0, "recode", "map", "D"), "77", (("items", 0, "options"),)))
@@ -261,7 +264,7 @@ COLUMNS: set[Field] = {
 #: Fields that refer to nothing: a name that is given, words, numbers, choices, and what only holds other fields.
 PLAIN: set[Field] = {
     *(("TaskSpec", name) for name in ("name", "version", "title", "description", "tags", "source", "comparable", "profile", "arms",
-                                      "interview", "items", "coherence", "regressions", "equivalence")),
+                                      "interview", "items", "coherence", "associations", "regressions", "equivalence")),
     *(("SourceSpec", name) for name in ("provenance", "licence", "citation", "url", "published", "field_dates", "population", "mode",
                                         "selection", "encoding", "lonely_psu")),
     *(("ProfileField", name) for name in ("kind", "labels", "example", "missing", "recode")),
@@ -270,7 +273,7 @@ PLAIN: set[Field] = {
     *(("InterviewSpec", name) for name in ("mode", "options", "order")),
     *(("OptionSpec", name) for name in ("label", "value", "pinned")),
     *(("ItemSpec", name) for name in ("name", "role", "kind", "options", "missing", "recode", "wording")),
-    ("CoherenceRule", "name"), ("CoherenceRule", "note"),
+    ("CoherenceRule", "name"), ("CoherenceRule", "note"), ("AssociationSpec", "note"),
     *(("RegressionSpec", name) for name in ("name", "family", "errors", "note")),
     *(("Equivalence", name) for name in ("share", "mean_sd", "gap", "sd_ratio", "effect", "reason")),
 }  # fmt: skip

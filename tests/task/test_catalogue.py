@@ -17,7 +17,7 @@ RICH = Path(__file__).with_name("rich.yaml")
 
 
 def test_shipped_tasks_are_listed_as_they_are() -> None:
-    assert task_names() == ["anes96", "disclosure"]
+    assert task_names() == ["anes96", "disclosure", "disclosure_sale", "framing", "gss_spending", "nonvoters"]
     for line in summaries():
         task = load_task(line.name)
         assert (line.name, line.title, line.version, line.provenance, line.items, line.tags) == (

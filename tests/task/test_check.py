@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from surveyeval.task.catalogue import shipped_names
 from surveyeval.task.check import check_document, check_file, notes
 from surveyeval.task.document import parse_document
 from surveyeval.task.load import load_task
@@ -27,7 +28,7 @@ def replaced(old: str, new: str) -> list[str]:
     return changed
 
 
-@pytest.mark.parametrize("name", ["anes96", "disclosure"])
+@pytest.mark.parametrize("name", shipped_names())
 def test_shipped_tasks_are_right(name: str) -> None:
     assert check_file(SHIPPED / name / "task.yaml") == []
 
@@ -36,6 +37,13 @@ def test_shipped_tasks_are_right(name: str) -> None:
     ("old", "new", "words"),
     [
         ("    kind: binary", "    kind: ordinall", "did you mean 'ordinal'"),
+        ("  - predictor: trust", "  - predictor: trusd", "did you mean 'trust'"),
+        ("  - predictor: trust", "  - predictor: age", "'age' is not an item"),
+        ("    outcomes:\n      - vote", "    outcomes:\n      - vots", "did you mean 'vote'"),
+        ("    outcomes:\n      - vote", "    outcomes:\n      - trust", "would go with itself"),
+        ("    outcomes:\n      - vote", "    outcomes:\n      - vote\n      - vote", "stand together twice"),
+        ("  keep: age >= 18", "  keep: trust >= 5", "would select on what is measured"),
+        ("  keep: age >= 18", "  keep: age", "not true or false"),
         ("    wording: verbatim", "    wordng: verbatim", "did you mean 'wording'"),
         ('      "0": I do not vote\n', "", "two options"),
         ('{label: somewhat, value: 5}', '{label: somewhat, value: 10}', "value 10"),

@@ -13,6 +13,8 @@ from surveyeval.task.expand import expand, whole_text
 from surveyeval.task.human import load_human
 from surveyeval.task.load import load_task
 from surveyeval.task.render import composed_person, interviews
+from surveyeval.task.schema import TaskSpec
+from surveyeval.task.task import Task
 
 HEAD = """\
 name: short
@@ -209,3 +211,16 @@ def test_a_bomb_of_includes_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "include: [" + ", ".join(f"f{n}.yaml" for n in range(30)) + "]\nitems: []\n")
     with pytest.raises(ConfigError, match="more than 20 files"):
         load_task(path)
+
+
+def test_the_words_of_an_item_hold_its_statement(tmp_path: Path) -> None:
+    item = {"role": "belief", "kind": "binary", "options": {"0": "no", "1": "yes"}, "statement": "the press"}
+    source = {"use": "file:x.csv", "provenance": "human", "licence": "none", "citation": "none"}
+    asked = [
+        {"name": "a", **item, "question": "Do you trust {{ statement }}?"},
+        {"name": "b", **item, "question": "Do you trust them?"},
+        {"name": "c", **item, "question": "Do you trust them?", "statement": None},
+    ]
+    spec = TaskSpec.model_validate({"name": "t", "version": "1", "title": "T", "source": source, "items": asked})
+    words = [one.words for one in Task(spec, tmp_path, "t.yaml", "0").items]
+    assert words == ["Do you trust the press?", "Do you trust them? the press", "Do you trust them?"]

@@ -157,3 +157,53 @@ def test_row_numbers_stand_in_for_identifiers(tmp_path: Path) -> None:
     sample = load(tmp_path, task=TASK.replace("  id: person\n  weight: w\n", "")).sample
     assert sample.respondent.tolist() == [str(number) for number in range(1, 8)]
     np.testing.assert_array_equal(sample.weight, np.ones(7))
+
+
+# ---- whose rows are used ----------------------------------------------------------------------------------------------
+
+
+def test_keep_leaves_rows_out_and_says_how_many(tmp_path: Path) -> None:
+    kept = load(tmp_path, task=TASK.replace("  id: person\n", "  id: person\n  keep: age >= 30\n"))
+    # c refused the age and d has none: nothing is known of them, so they are not kept
+    assert kept.sample.respondent.tolist() == ["b", "e", "f", "g"]
+    assert kept.sample.weight.tolist() == [2, 1, 1, 1]
+    assert kept.n_rows == 7
+    (note,) = kept.notes
+    assert (note.message, note.line, note.field) == (
+        "3 of 7 rows are left out, 2 of them since a value that it needs is missing",
+        10,
+        "source.keep",
+    )
+
+
+def test_keep_that_leaves_nobody_out_says_nothing(tmp_path: Path) -> None:
+    kept = load(tmp_path, task=TASK.replace("  id: person\n", '  id: person\n  keep: arm == "t" or arm == "c"\n'))
+    assert kept.sample.n == 7
+    assert not kept.notes
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [("age > 99", "nobody in rows.csv is kept (7 rows)"), ('arm == "t"', "nobody in arm 'c' is kept")],
+)
+def test_keep_must_keep_somebody(tmp_path: Path, rule: str, words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, task=TASK.replace("  id: person\n", f"  id: person\n  keep: {rule}\n"))
+    assert caught.value.problems[0].message == words
+    assert caught.value.problems[0].field == "source.keep"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ('smokes == "Yes"', "would select on what is measured"),
+        ("scale >= 2", "would select on what is measured"),
+        ("age", "not true or false"),
+        ("1 == 1", "names no column"),
+        ("ages >= 30", "did you mean 'age'"),
+    ],
+)
+def test_keep_is_a_rule_on_what_is_known_beforehand(tmp_path: Path, rule: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=r"source\.keep") as caught:
+        load(tmp_path, task=TASK.replace("  id: person\n", f"  id: person\n  keep: {rule}\n"))
+    assert words in str(caught.value)

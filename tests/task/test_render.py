@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from surveyeval.data.sample import NO_ARM, Sample
 from surveyeval.errors import ConfigError
+from surveyeval.task.catalogue import shipped_names
 from surveyeval.task.check import check_document
 from surveyeval.task.document import parse_document
 from surveyeval.task.interview import Interview, Message
@@ -452,7 +453,7 @@ def test_failures_in_data_name_the_field() -> None:
 
 
 def test_shipped_tasks_make_interviews_of_their_composed_person() -> None:
-    for name in ("anes96", "disclosure"):
+    for name in shipped_names():
         task = load_task(name)
         (made,) = interviews(task, composed_person(task))
         assert len(made.questions) == len(task.items)
