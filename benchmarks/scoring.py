@@ -1,6 +1,6 @@
 """Scoring speed: questions a second against lm-evaluation-harness, on the same prompts and options.
 
-    python benchmarks/scoring.py [--quick | --full] [--dtype float32] [--threads 2]
+    python benchmarks/scoring.py [--quick | --growth | --full] [--dtype float32] [--threads 2]
 
 Both sides use the same weights, dtype and number of threads, each in a process of its own. Ours is the whole way from
 people to drawn answers (`surveyeval.model.host.simulate`); the peer is ``HFLM.loglikelihood`` on the prompts as ours
@@ -16,6 +16,7 @@ import math
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="batch sizes that the peer tries")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="one repeat, few respondents in long interviews (default)")
+    size.add_argument("--growth", action="store_true", help="ours alone, from 32 to 1,024 respondents, in letters")
     size.add_argument("--full", action="store_true", help="two repeats, 32 times as many respondents at the end")
     parser.add_argument("--json", help="write the table's rows to this file instead of printing them")
     parser.add_argument("--way", help=argparse.SUPPRESS)
@@ -66,24 +68,30 @@ class Bench:
     def sections(self) -> list[Section]:
         n, full = self.options.respondents, self.options.full
         text, letters = Shape(n, 3, "text", "independent"), Shape(n, 3, "letters", "independent")
+        if self.options.growth:
+            return [self.section([self.alone(replace(letters, respondents=n * times)) for times in (1, 4, 16, 32)])]
         rows = [self.compare(text), self.compare(letters)]
         known = rows[-1]
         for times in GROWTH["full" if full else "quick"]:
             rows.append(self.grown(replace(letters, respondents=n * times), known, measure=full and times == 4))
         rows.append(self.compare(Shape(n if full else max(n // 4, 1), 12, "letters", "sequential")))
+        return [self.section(rows)]
+
+    def section(self, rows: Sequence[Row]) -> Section:
         rate, parameters = self.machine["rate"], self.machine["parameters"]
-        return [
-            Section(
-                f"Questions a second: surveyeval against HFLM.loglikelihood; {self.options.model}, {self.options.dtype}, "
-                f"{self.machine['threads']} threads, best of {self.repeats}; {self.machine['versions']}",
-                tuple(rows),
-                (
-                    f"log-probabilities of both sides differ by {self.differs:.1e} at most, {self.differs_mean:.1e} in the mean",
-                    f"limit: {rate / 1e9:.0f} GFLOP/s in matrix products of this model's shapes, "
-                    f"{parameters / 1e6:.1f} million parameters",
-                ),
-            )
-        ]
+        limit = (
+            f"limit: {rate / 1e9:.0f} GFLOP/s in matrix products of this model's shapes, "
+            f"{parameters / 1e6:.1f} million parameters"
+        )
+        differs = (
+            f"log-probabilities of both sides differ by {self.differs:.1e} at most, {self.differs_mean:.1e} in the mean"
+        )
+        return Section(
+            f"Questions a second: surveyeval against HFLM.loglikelihood; {self.options.model}, {self.options.dtype}, "
+            f"{self.machine['threads']} threads, best of {self.repeats}; {self.machine['versions']}",
+            tuple(rows),
+            (limit,) if self.options.growth else (differs, limit),
+        )
 
     def compare(self, shape: Shape) -> Row:
         """Ours and the peer at its best batch size, in turns."""
@@ -111,6 +119,11 @@ class Bench:
                 peer = self.peer(folder, known.batch, shape.respondents)
                 return self.row(shape, ours, shape.questions / peer["seconds"], known.batch, peer["peak"])
         return self.row(shape, ours, known.peer, known.batch, None, estimated=True)
+
+    def alone(self, shape: Shape) -> Row:
+        """Ours without the peer."""
+        with tempfile.TemporaryDirectory() as folder:
+            return self.row(shape, self.ours(shape, folder), None, None, None)
 
     def ours(self, shape: Shape, folder: str) -> dict[str, Any]:
         options = self.options
