@@ -31,7 +31,7 @@ from surveyeval.progress import Progress
 from surveyeval.task.interview import Message
 from surveyeval.task.task import Task
 
-__all__ = ["Asker", "LanguageAsker", "RespondentAsker", "drawn_again"]
+__all__ = ["Asker", "LanguageAsker", "RespondentAsker", "drawn_again", "repeats"]
 
 
 class RespondentAsker:
@@ -166,7 +166,7 @@ class LanguageAsker:
         """
         task = self.experiment.task
         asked, people = _interviews(self.experiment, block)
-        if block.draw > 0 and task.spec.interview.mode == "independent" and _repeats(self.elicitation):
+        if block.draw > 0 and task.spec.interview.mode == "independent" and repeats(self.elicitation):
             same = (0, block.start, block.stop)
             first = next(one for one in done.values() if (one.block.draw, one.block.start, one.block.stop) == same)
             return drawn_again(block, first, asked.uniforms, task)
@@ -232,7 +232,7 @@ def _notes(model: object) -> tuple[str, ...]:
     return tuple(map(str, getattr(model, "notes", ())))
 
 
-def _repeats(elicitation: Elicitation) -> bool:
+def repeats(elicitation: Elicitation) -> bool:
     """Whether asking again would give the same: nothing is sampled but the answer, from probabilities, by the host."""
     if elicitation.needs == "score":
         return elicitation.distribution

@@ -19,7 +19,9 @@ from surveyeval.data.sample import Sample, State
 from surveyeval.data.weights import kish
 from surveyeval.engine.bounds import bounds
 from surveyeval.engine.design_based import Survey, mean, share_interval, survey_of
+from surveyeval.engine.full_categorical import fit_multinomial, fit_ordered
 from surveyeval.engine.full_regression import Fit, fit_logit, fit_ols
+from surveyeval.engine.known_coverage import known_coverage
 from surveyeval.engine.states import states_by_group
 from surveyeval.task.schema import RegressionSpec
 from surveyeval.task.task import Item, Task
@@ -190,15 +192,14 @@ def _means(task: Task, human: Sample, simulated: Sequence[Sample], survey: Surve
 def _coefficients(task: Task, human: Sample, simulated: Sample) -> Iterator[Row]:
     for regression in task.spec.regressions:
         head: Row = {"regression": regression.name, "formula": regression.formula, "family": regression.family}
-        if regression.family not in ("ols", "logit"):
-            reason = f"family {regression.family!r} is not supported in this version"
-            yield {**head, "term": "", "block": "", "status": "not_applicable", "reason": reason}
-            continue
         people, model = task.design(human, regression), task.design(simulated, regression)
         rule = task.spec.source.lonely_psu
         fits = [_fit(sample, design, regression, rule) for sample, design in ((human, people), (simulated, model))]
         truth = (task.spec.truth or {}).get(regression.name, {})
-        for j, (term, block) in enumerate(zip(people.terms, people.blocks, strict=True), start=1):
+        known = known_coverage(regression.family, human)
+        columns = people.X.shape[1]
+        places = [j for j in range(len(fits[0].coefficient)) if j % columns]  # intercepts are left out
+        for j, (term, block) in zip(places, people.coefficients, strict=True):
             reasons = [
                 f"{side}: {fit.reason[j]}"
                 for side, fit in zip(("people", "simulation"), fits, strict=True)
@@ -211,6 +212,7 @@ def _coefficients(task: Task, human: Sample, simulated: Sample) -> Iterator[Row]
                 **_coefficient("human", fits[0], j),
                 **_coefficient("simulated", fits[1], j),
                 "truth": truth.get(term),
+                "coverage": "" if known is None else str(known),
                 "status": "not_estimable" if reasons else "ok",
                 "reason": "; ".join(reasons),
             }
@@ -218,9 +220,13 @@ def _coefficients(task: Task, human: Sample, simulated: Sample) -> Iterator[Row]
 
 def _fit(sample: Sample, design: Any, regression: RegressionSpec, lonely_psu: LonelyPSU) -> Fit:
     rows = design.valid
-    estimate = fit_ols if regression.family == "ols" else fit_logit
     survey = survey_of(sample, lonely_psu)
     drawn = None if survey.plain else survey.design.take(rows)
+    if design.outcomes:
+        several = fit_ordered if regression.family == "ordered" else fit_multinomial
+        y = design.y[rows].astype(np.int64)
+        return several(design.X[rows], y, sample.weight[rows], len(design.outcomes), drawn)
+    estimate = fit_ols if regression.family == "ols" else fit_logit
     return estimate(design.X[rows], design.y[rows], sample.weight[rows], drawn)
 
 

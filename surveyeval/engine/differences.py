@@ -279,7 +279,7 @@ def _effects(task: Task, human: Sample, draws: Sequence[Sample], margin: float, 
     j = 0
     for regression, (_, columns) in zip(regressions, fitters[0].designs, strict=True):
         rows = columns.valid
-        for term, block in zip(columns.terms, columns.blocks, strict=True):
+        for term, block in metric.names(columns):
             key = Key("effect", regression=regression.name, term=term, block=block, headline=True)
             reason = "" if np.isfinite(difference[:, j]).all() else "a side cannot estimate this term in every group"
             yield Theta(

@@ -20,6 +20,7 @@ from surveyeval.data.design import design_of
 from surveyeval.data.sample import Sample
 from surveyeval.data.seeds import generator
 from surveyeval.engine.estimates import make_table
+from surveyeval.engine.known_coverage import with_known_coverage
 from surveyeval.engine.rows import Rows
 from surveyeval.engine.significance import with_tests
 from surveyeval.engine.tracks import Track, loss_of, over_splits
@@ -95,9 +96,9 @@ def evaluate(
     """
     evaluation = _Evaluation(task, human, simulated, pilot, metrics, seed, splits, against, floors, hidden)
     table = make_table(evaluation.rows(progress))
-    if not tests:
-        return table
-    return with_tests(table, task, human, simulated, pilot, metrics=evaluation.metrics, seed=seed, splits=splits)
+    if tests:
+        table = with_tests(table, task, human, simulated, pilot, metrics=evaluation.metrics, seed=seed, splits=splits)
+    return with_known_coverage(table, human)
 
 
 class _Weights:

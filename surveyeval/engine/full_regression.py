@@ -19,7 +19,7 @@ from surveyeval.data.design import Design, simple_design
 from surveyeval.engine.design_based import linearised
 from surveyeval.metric.clustered import cr2
 
-__all__ = ["Fit", "fit_logit", "fit_ols"]
+__all__ = ["Fit", "fit_logit", "fit_ols", "unidentified"]
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -75,7 +75,7 @@ def fit_ols(X: FloatArray, y: FloatArray, weight: FloatArray, design: Design | N
     weighted = bool(len(weight)) and not np.all(weight == weight[0])
     stratified, clustered = (False, False) if design is None else (design.stratified, design.clustered)
     errors = "linearised" if weighted or stratified else "CR2" if clustered else "HC2"
-    reasons = _unidentified(X)
+    reasons = unidentified(X)
     kept = np.array([not reason for reason in reasons])
     if len(y) <= kept.sum() or np.ptp(y) == 0:
         return _nothing(
@@ -128,14 +128,14 @@ def fit_logit(X: FloatArray, y: FloatArray, weight: FloatArray, design: Design |
     errors = "model" if plain else "linearised"
     if len(y) == 0 or np.ptp(y) == 0:
         return _nothing(X, y, errors, "the response does not vary")
-    reasons = list(_unidentified(X))
+    reasons = list(unidentified(X))
     kept = np.array([not reason for reason in reasons])
     infinite, rows = _separation(X[:, kept], y)
     for column in np.flatnonzero(kept)[infinite]:
         reasons[column] = "separation: some values leave only one outcome"
     kept = np.array([not reason for reason in reasons])
     if infinite.any():
-        for column, reason in enumerate(_unidentified(np.where(kept, X, 0.0)[rows])):
+        for column, reason in enumerate(unidentified(np.where(kept, X, 0.0)[rows])):
             if kept[column] and reason:
                 reasons[column] = "separation leaves no rows to estimate it"
         kept = np.array([not reason for reason in reasons])
@@ -177,7 +177,7 @@ def _linearised(
     return _spread(X, y, kept, estimate, error, stats.t.ppf(0.975, freedom), reasons, "linearised")
 
 
-def _unidentified(X: FloatArray) -> tuple[str, ...]:
+def unidentified(X: FloatArray) -> tuple[str, ...]:
     """A reason for each column that the columns before it already determine; empty for the others."""
     reasons: list[str] = []
     basis = np.empty((len(X), 0))

@@ -23,6 +23,8 @@ FloatArray = NDArray[np.float64]
 LEVEL = 0.95
 #: `recovered` is withheld unless floor and reference differ by this many standard errors.
 RESOLUTION = 2.5
+#: Below so many, `recovered` is flagged: floors that are told from people by luck are taken for farther off than they are.
+BARELY = 4.0
 #: Effective respondents in a half of a printed cell: skipped below the first, grey below the second.
 SKIPPED, GREY = 15, 30
 
@@ -154,10 +156,17 @@ class Rows:
             return self.row(spec, key, "recovered", model, status="not_resolved", reason=reason)
         ratio = (losses["floor"] - losses["model"]) / span
         low, high = jackknife_interval(ratio[0], ratio[1:], LEVEL, self.jackknife)
-        return self.row(
+        row = self.row(
             spec, key, "recovered", model, value=float(ratio[0]), low=float(low), high=float(high), level=LEVEL,
             interval_method="jackknife", estimand="share of the way from the floor to real people",
         )  # fmt: skip
+        if span[0] < BARELY * error:
+            row["flags"] = "barely_resolved"
+            row["reason"] = (
+                f"the floor is barely told from real people (difference {span[0]:.3f}, standard error {error:.3f}): the interval "
+                "contains the true share less often than it says, see docs/coverage.md"
+            )
+        return row
 
     def size(self, key: Key, reference: Track, q: int) -> tuple[str, str, tuple[str, ...]]:
         """Status, reason and flags by the size rules: for printed cells only (a group or an arm)."""
@@ -187,7 +196,8 @@ class Rows:
             return self.row(spec, key, quantity, model, status=status, reason=reason)
         row = self.row(
             spec, key, quantity, model, value=float(series[0]), n_human=self.human.n, n_simulated=self.human.n,
-            n_eff=float(kish(self.human.weight)), estimand="mean over the test people",
+            n_eff=float(kish(self.human.weight)), estimand="mean over the test people", reason=reason,
+            flags=" ".join(values.flags.get(key, ())),
         )  # fmt: skip
         if spec.interval == "jackknife":
             low, high = jackknife_interval(series[0], series[1:], LEVEL, self.jackknife)

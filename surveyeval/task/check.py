@@ -49,9 +49,6 @@ def notes(task: Task) -> list[Problem]:
     document = expand(parse_document(task.text, task.file), task.folder)
     found = []
     for number, regression in enumerate(task.spec.regressions):
-        if regression.family in ("ordered", "multinomial"):
-            message = f"family {regression.family!r} is not supported in this version; {regression.name!r} is left out"
-            found.append(document.problem(("regressions", number, "family"), message))
         if regression.family == "ols" and regression.errors == "model":
             message = "model-based errors of ols are not supported in this version; HC2 errors are used"
             found.append(document.problem(("regressions", number, "errors"), message))

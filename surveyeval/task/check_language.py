@@ -54,7 +54,7 @@ class _Checker:
         self.value = findings.value
         self.types: dict[str, ColumnType] = {}
         self.untyped: set[str] = set()
-        self.formulas: dict[str, tuple[formulas.Formula, str]] = {}
+        self.formulas: dict[str, tuple[formulas.Formula, str, Any]] = {}
         self.needs: dict[str, frozenset[str]] = {}
         self._declared()
 
@@ -266,7 +266,7 @@ class _Checker:
             self._unread(route, entry, text)
             return
         if isinstance(entry.get("name"), str):
-            self.formulas.setdefault(entry["name"], (formula, str(family)))
+            self.formulas.setdefault(entry["name"], (formula, str(family), entry.get("reference")))
         self._blocks((*route, "blocks"), entry.get("blocks"), formula)
         self._response(route, entry, formula)
 
@@ -312,11 +312,33 @@ class _Checker:
             self.findings.add(
                 (*route, "family"), f"a logit needs two values, {formula.response!r} has {len(codes) or 'more'}", right
             )
+        if family == "ordered" and (response.kind != "number" or len(codes) < 2):
+            right = "use multinomial" if response.kind == "code" else "use ols, or an item with options"
+            if response.kind == "boolean":
+                right = "use logit"
+            self.findings.add(
+                (*route, "family"), f"an ordered logit needs options in an order, {formula.response!r} has none", right
+            )
+        if family == "multinomial" and len(codes) < 3:
+            right = "use logit" if response.kind == "boolean" or len(codes) == 2 else "use ols, or cut it into bands"
+            self.findings.add(
+                (*route, "family"),
+                f"a multinomial logit needs three outcomes or more, {formula.response!r} has {len(codes) or 'no'} codes",
+                right,
+            )
         if family == "ols" and response.kind == "code" and len(codes) != 2:
             self.findings.add(
                 (*route, "family"), f"ols needs numbers, {formula.response!r} holds codes", "use logit, or derive"
             )
         self._event((*route, "event"), entry.get("event"), formula.response, response)
+        self._reference((*route, "reference"), entry.get("reference"), family, formula)
+
+    def _reference(self, route: Route, reference: Any, family: Any, formula: formulas.Formula) -> None:
+        codes = [code for code, _ in formula.response_type.levels]
+        if isinstance(reference, str) and family in ("ols", "logit", "ordered"):
+            self.findings.add(route, f"family {family} has no reference outcome", "leave `reference` out")
+        elif isinstance(reference, str) and reference not in codes:
+            self.findings.unknown(route, reference, codes, f"a code of {formula.response!r}")
 
     def _event(self, route: Route, event: Any, name: str, response: ColumnType) -> None:
         codes = [code for code, _ in response.levels]
@@ -340,9 +362,9 @@ class _Checker:
             for term, number in terms.items() if isinstance(terms, dict) else ():
                 if isinstance(number, str) and number.strip().lstrip("+-").lower() in ("nan", "inf", "infinity"):
                     self.findings.add(("truth", name, term), f"{number!r} is not finite", "write a finite number")
-                if name not in self.formulas or self.formulas[name][1] == "multinomial":
+                if name not in self.formulas:
                     continue
-                terms_known = ["intercept", *self.formulas[name][0].terms]
+                terms_known = _true_terms(*self.formulas[name])
                 if term not in terms_known:
                     self._unknown_key(("truth", name, term), term, terms_known)
 
@@ -377,6 +399,18 @@ class _Checker:
         if isinstance(text, str):
             for message, hint in check_template(text, known):
                 self.findings.add(route, message, hint)
+
+
+def _true_terms(formula: formulas.Formula, family: str, reference: Any) -> list[str]:
+    """Names of coefficients whose truth may be declared; thresholds of an ordered logit have none."""
+    if family == "ordered":
+        return list(formula.terms)
+    terms = ["intercept", *formula.terms]
+    if family != "multinomial":
+        return terms
+    codes = [code for code, _ in formula.response_type.levels]
+    reference = reference if reference in codes else next(iter(codes), None)
+    return [f"{term}[{code}]" for code in codes if code != reference for term in terms]
 
 
 def _profile_type(field: Any) -> ColumnType | None:

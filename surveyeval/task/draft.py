@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,16 +11,11 @@ from surveyeval.data.table import Table
 from surveyeval.task.check_references import LETTERS, RESERVED
 from surveyeval.task.guess import Guess, guess
 from surveyeval.task.placeholders import MARK
+from surveyeval.task.yaml_text import REVIEW, WIDTH, comment, quoted, review, scalar, template_text
 
 __all__ = ["REVIEW", "Draft", "draft"]
 
-#: Comments of this kind mark what was guessed.
-REVIEW = "# review:"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ,'()/+.;_-]*")
-#: Words that editors, not surveyeval, read as something else than text.
-_WORDS = frozenset(["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"])
-_WIDTH = 112
 _AGE = "cut(age, 18, 35, 50, 65)"
 
 
@@ -76,20 +69,26 @@ def draft(table: Table, *, name: str, use: str, encoding: str = "utf-8") -> Draf
         else ``assumed``.
     """
     guesses = guess(table)
-    names = _Names()
+    names = Names()
     columns = {one.column: names.take(one) for one in guesses if one.role in ("profile", "item")}
-    lines = [*_head(table, name, use, encoding, guesses), *_profile(guesses, columns), *_arms(guesses)]
-    lines += [*_interview(guesses), *_items(guesses, columns), *_analysis(guesses, columns), *_left_out(guesses)]
+    lines = [*head(table, name, use, encoding, guesses), *profile_section(guesses, columns), *arms_section(guesses)]
+    lines += [
+        *interview_section(guesses),
+        *_items(guesses, columns),
+        *analysis_section(guesses, columns),
+        *left_out_section(guesses),
+    ]
     return Draft("\n".join(lines) + "\n", tuple(guesses))
 
 
-class _Names:
+class Names:
     """Names of columns in rules and formulas, each once."""
 
     def __init__(self) -> None:
         self._taken = {word.casefold() for word in RESERVED} | {"age_band", "statement"}
 
     def take(self, one: Guess) -> str:
+        """A name for a column, which nothing else has."""
         text = one.name or one.column.strip()
         if _NAME.fullmatch(text) and text.casefold() not in self._taken:
             self._taken.add(text.casefold())
@@ -105,157 +104,129 @@ class _Names:
         return found
 
 
-# ---- writing YAML --------------------------------------------------------------------------------------------------------
-
-
-def _scalar(text: str) -> str:
-    """A text as YAML: bare where nobody could misread it."""
-    if _PLAIN.fullmatch(text) and text.casefold() not in _WORDS and text == text.strip() and len(text) < 100:
-        return text
-    return _quoted(text)
-
-
-def _quoted(text: str) -> str:
-    written = json.dumps(text, ensure_ascii=False)
-    # JSON leaves control characters of the second set, and line separators, as they are; YAML forbids them
-    return "".join(one if one.isprintable() or one == " " else f"\\U{ord(one):08x}" for one in written)
-
-
-def _template(text: str) -> str:
-    """A text of the file where a template is read: its braces are no instructions."""
-    return re.sub(r"\{(?=[{%#])", "{ ", " ".join(text.split()))
-
-
-def _comment(text: str, indent: int = 0) -> Iterator[str]:
-    clean = "".join(one if one.isprintable() else " " for one in text)
-    for line in textwrap.wrap(clean, _WIDTH - indent - 2, break_long_words=False, break_on_hyphens=False):
-        yield f"{' ' * indent}# {line}"
-
-
-def _review(text: str, indent: int = 0) -> Iterator[str]:
-    first, *others = _comment(f"review: {text}", indent)
-    yield first
-    for line in others:
-        yield line.replace("# ", "#   ", 1)
-
-
 # ---- the sections --------------------------------------------------------------------------------------------------------
 
 
-def _head(table: Table, name: str, use: str, encoding: str, guesses: Sequence[Guess]) -> Iterator[str]:
-    yield from _comment(
+def head(table: Table, name: str, use: str, encoding: str, guesses: Sequence[Guess]) -> Iterator[str]:
+    """Lines from the name to the source."""
+    yield from comment(
         f"Drafted by `surveyeval init task` from {table.name}. Everything here is guessed from the data."
     )
     yield "#"
-    yield from _comment(
+    yield from comment(
         f"What begins with {MARK} only you can write; `surveyeval validate` reports it until it is written. Lines with "
         f"`{REVIEW}` mark guesses: look at each and take the line out. docs/tasks.md explains all fields."
     )
     yield f"name: {name}"
     yield 'version: "0.1"'
-    yield f"title: {_quoted(MARK + ': what the survey is about, who answered, and when')}"
+    yield f"title: {quoted(MARK + ': what the survey is about, who answered, and when')}"
     yield "source:"
-    yield f"  use: {_scalar(use) if ' #' not in use else _quoted(use)}"
-    yield from _review("synthetic, if nobody answered", 2)
+    yield f"  use: {scalar(use) if ' #' not in use else quoted(use)}"
+    yield from review("synthetic, if nobody answered", 2)
     yield "  provenance: human"
-    yield f"  licence: {_quoted(MARK + ': what may be done with the data, such as CC-BY-4.0')}"
-    yield f"  citation: {_quoted(MARK + ': who collected the data, and where they are described')}"
-    yield from _comment('published: "2024"  field_dates: ...  population: ...  mode: ...  selection: ...', 2)
-    yield from _comment(f"sha256: {table.sha256}  (these rows and no others)", 2)
+    yield f"  licence: {quoted(MARK + ': what may be done with the data, such as CC-BY-4.0')}"
+    yield f"  citation: {quoted(MARK + ': who collected the data, and where they are described')}"
+    yield from comment('published: "2024"  field_dates: ...  population: ...  mode: ...  selection: ...', 2)
+    yield from comment(f"sha256: {table.sha256}  (these rows and no others)", 2)
     if encoding.casefold() not in ("utf-8", "utf8"):
-        yield f"  encoding: {_scalar(encoding)}"
+        yield f"  encoding: {scalar(encoding)}"
     chosen = {one.role: one.column for one in guesses}
     if "id" in chosen:
-        yield from _review("a number for each person, without a meaning of its own", 2)
-        yield f"  id: {_quoted(chosen['id'])}"
+        yield from review("a number for each person, without a meaning of its own", 2)
+        yield f"  id: {quoted(chosen['id'])}"
     if "weight" in chosen:
-        yield from _review("the survey weight; leave it out if it is something else", 2)
-        yield f"  weight: {_quoted(chosen['weight'])}"
+        yield from review("the survey weight; leave it out if it is something else", 2)
+        yield f"  weight: {quoted(chosen['weight'])}"
     else:
-        yield from _comment("weight: COLUMN", 2)
+        yield from comment("weight: COLUMN", 2)
     for role, what in (("strata", "strata"), ("psu", "clusters that were drawn, primary sampling units")):
         if role in chosen:
-            yield from _review(f"uncomment it if the column holds {what}", 2)
-            yield from _comment(f"{role}: {_quoted(chosen[role])}", 2)
+            yield from review(f"uncomment it if the column holds {what}", 2)
+            yield from comment(f"{role}: {quoted(chosen[role])}", 2)
 
 
-def _profile(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
+def profile_section(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
+    """Lines of ``profile:``."""
     fields = [one for one in guesses if one.role == "profile"]
     if not fields:
         yield ""
-        yield from _review(
+        yield from review(
             "no column looks like what is known of a person before the first question; without a profile all simulated "
             "respondents of an arm are the same"
         )
         yield "profile: {}"
         return
     yield ""
-    yield from _review("what a simulated respondent is told of itself. Nothing that states an answer may stand here")
+    yield from review("what a simulated respondent is told of itself. Nothing that states an answer may stand here")
     yield "profile:"
     for one in fields:
         name = columns[one.column]
         yield f"  {name}:"
-        yield f"    column: {_quoted(one.column)}"
+        yield f"    column: {quoted(one.column)}"
         for reason in one.reasons:
-            yield from _review(reason, 4)
+            yield from review(reason, 4)
         if one.kind == "numeric":
             yield "    kind: numeric"
-            yield f"    example: {_quoted(one.example or '40')}"
+            yield f"    example: {quoted(one.example or '40')}"
             if name == "age":
                 yield '    text: "You are {{ value }} years old."'
         else:
             if one.kind == "ordinal":
-                yield from _review("kind ordinal: the labels go up, or down, from first to last", 4)
+                yield from review("kind ordinal: the labels go up, or down, from first to last", 4)
             yield f"    kind: {one.kind}"
             yield "    labels:"
-            yield from _codes(one, 6)
+            yield from options_of(one, 6)
         if one.kind == "numeric" and name != "age":
-            yield from _review('say it in a sentence, with {{ value }}: text: "..."', 4)
-        yield from _missing(one, 4)
+            yield from review('say it in a sentence, with {{ value }}: text: "..."', 4)
+        yield from missing_codes(one, 4)
 
 
-def _codes(one: Guess, indent: int) -> Iterator[str]:
+def options_of(one: Guess, indent: int) -> Iterator[str]:
+    """Lines with a code and its words each."""
     # two numbers, or a bare number in a profile, say nothing to anybody; a scale of five or seven does
     silent = one.role == "profile" or len(one.options) == 2
     for code, label in one.options:
         bare = silent and code == label and code.lstrip("-").isdigit()
-        yield f"{' ' * indent}{_quoted(code)}: {_quoted(f'{MARK}: what {code} means') if bare else _scalar(label)}"
+        yield f"{' ' * indent}{quoted(code)}: {quoted(f'{MARK}: what {code} means') if bare else scalar(label)}"
 
 
-def _missing(one: Guess, indent: int) -> Iterator[str]:
+def missing_codes(one: Guess, indent: int) -> Iterator[str]:
+    """Lines of ``missing:``."""
     if one.missing:
-        yield from _review("dont_know, refused, not_asked or missing?", indent)
-        pairs = ", ".join(f"{_quoted(code)}: {state}" for code, state in one.missing.items())
-        if len(pairs) + indent < _WIDTH - 12:
+        yield from review("dont_know, refused, not_asked or missing?", indent)
+        pairs = ", ".join(f"{quoted(code)}: {state}" for code, state in one.missing.items())
+        if len(pairs) + indent < WIDTH - 12:
             yield f"{' ' * indent}missing: {{{pairs}}}"
         else:
             yield f"{' ' * indent}missing:"
-            yield from (f"{' ' * indent}  {_quoted(code)}: {state}" for code, state in one.missing.items())
+            yield from (f"{' ' * indent}  {quoted(code)}: {state}" for code, state in one.missing.items())
 
 
-def _arms(guesses: Sequence[Guess]) -> Iterator[str]:
+def arms_section(guesses: Sequence[Guess]) -> Iterator[str]:
+    """Lines of ``arms:``."""
     one = next((one for one in guesses if one.role == "arm"), None)
     if one is None:
         return
     yield ""
-    yield from _review(
+    yield from review(
         "an experiment's conditions? If it is none, leave `arms` out. Else write what people of each arm were shown: vignette"
     )
     yield "arms:"
-    yield f"  column: {_quoted(one.column)}"
+    yield f"  column: {quoted(one.column)}"
     yield "  levels:"
     for code, label in one.options:
-        yield f"    {_quoted(code)}:"
-        yield f"      label: {_scalar(label)}"
+        yield f"    {quoted(code)}:"
+        yield f"      label: {scalar(label)}"
 
 
-def _interview(guesses: Sequence[Guess]) -> Iterator[str]:
+def interview_section(guesses: Sequence[Guess]) -> Iterator[str]:
+    """Lines of ``interview:``."""
     most = max([len(one.options) for one in guesses if one.role == "item"], default=0)
     yield ""
     yield "interview:"
-    yield from _review("say where and when, as people knew it: `a survey in Norway in 2018`", 2)
+    yield from review("say where and when, as people knew it: `a survey in Norway in 2018`", 2)
     yield "  system: You are taking part in a survey. Answer as the person described would."
-    yield from _comment(
+    yield from comment(
         "mode: sequential (questions see earlier answers) or independent; order: fixed, reversed or random", 2
     )
     yield f"  options: {'letters' if most <= LETTERS else 'numbers'}"
@@ -266,18 +237,18 @@ def _items(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
     shared = _scales(items)
     if shared:
         yield ""
-        yield from _review("these options are shared by several items: their order, and what their codes mean")
+        yield from review("these options are shared by several items: their order, and what their codes mean")
         yield "scales:"
         for options, name in shared.items():
             yield f"  {name}:"
-            yield from (f"    {_quoted(code)}: {_scalar(label)}" for code, label in options)
+            yield from (f"    {quoted(code)}: {scalar(label)}" for code, label in options)
     yield ""
-    yield from _review(
+    yield from review(
         "of each item: its role (belief, attitude, action), its kind (nominal, ordinal, binary, numeric), and the order of its "
         "options, of which those that nobody chose may be missing; wording: verbatim once the question stands here word for word"
     )
     if not items:
-        yield f"items: {_quoted(MARK + ': no column looks like a question with response options; write the items')}"
+        yield f"items: {quoted(MARK + ': no column looks like a question with response options; write the items')}"
         return
     yield "items:"
     for one in items:
@@ -285,18 +256,18 @@ def _items(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
         yield f"    role: {one.item_role}"
         yield f"    kind: {one.kind}"
         if columns[one.column] != one.column:
-            yield f"    column: {_quoted(one.column)}"
+            yield f"    column: {quoted(one.column)}"
         if one.question:
-            yield from _review("the label in the file, which may be shortened", 4)
-            yield f"    question: {_quoted(_template(one.question))}"
+            yield from review("the label in the file, which may be shortened", 4)
+            yield f"    question: {quoted(template_text(one.question))}"
             yield "    wording: paraphrased"
         else:
-            yield f"    question: {_quoted(f'{MARK}: the question of column {one.column}, as people were asked it')}"
+            yield f"    question: {quoted(f'{MARK}: the question of column {one.column}, as people were asked it')}"
             yield "    wording: assumed"
         for reason in one.reasons:
-            yield from _review(reason, 4)
+            yield from review(reason, 4)
         if one.points:
-            yield from _review(
+            yield from review(
                 "points: the numbers that are offered; people's count as the nearest of them. unit: ...", 4
             )
             yield f"    points: [{', '.join(f'{point:g}' for point in one.points)}]"
@@ -304,11 +275,11 @@ def _items(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
             yield f"    options: {shared[one.options]}"
         else:
             yield "    options:"
-            yield from _codes(one, 6)
+            yield from options_of(one, 6)
         if one.item_role == "attention":
-            yield from _review("the answer that shows attention; most people gave this one", 4)
-            yield f"    expected: {_quoted(one.expected or '')}"
-        yield from _missing(one, 4)
+            yield from review("the answer that shows attention; most people gave this one", 4)
+            yield f"    expected: {quoted(one.expected or '')}"
+        yield from missing_codes(one, 4)
 
 
 def _scales(items: Sequence[Guess]) -> dict[tuple[tuple[str, str], ...], str]:
@@ -326,7 +297,8 @@ def _scales(items: Sequence[Guess]) -> dict[tuple[tuple[str, str], ...], str]:
     return found
 
 
-def _analysis(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
+def analysis_section(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
+    """Lines of groups, and hints to what else is compared."""
     groups = [columns[one.column] for one in guesses if one.role == "profile" and 2 <= len(one.options) <= 8]
     age = any(columns.get(one.column) == "age" and one.kind == "numeric" for one in guesses if one.role == "profile")
     yield ""
@@ -334,20 +306,19 @@ def _analysis(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str
         yield f"derived:\n  age_band: {_AGE}"
         groups = ["age_band", *groups]
     if groups:
-        yield from _review("groups whose answers are compared; cells are what the baseline `cell` knows of a person")
+        yield from review("groups whose answers are compared; cells are what the baseline `cell` knows of a person")
         yield f"subgroups: [{', '.join(groups)}]"
         yield f"cells: [{', '.join(groups[:2])}]"
     beliefs = [columns[one.column] for one in guesses if one.role == "item" and one.item_role == "belief"]
-    yield from _comment(
-        f"patterns: [{', '.join(beliefs[:4]) or 'ITEM, ITEM'}]   beliefs whose combinations are counted"
-    )
-    yield from _comment("coherence, associations, regressions, equivalence: see docs/tasks.md")
+    yield from comment(f"patterns: [{', '.join(beliefs[:4]) or 'ITEM, ITEM'}]   beliefs whose combinations are counted")
+    yield from comment("coherence, associations, regressions, equivalence: see docs/tasks.md")
 
 
-def _left_out(guesses: Sequence[Guess]) -> Iterator[str]:
+def left_out_section(guesses: Sequence[Guess]) -> Iterator[str]:
+    """Comments with the columns that are left out."""
     left = [one for one in guesses if one.role == "left out"]
     if left:
         yield ""
-        yield from _review("columns that are left out")
+        yield from review("columns that are left out")
         for one in left:
-            yield from _comment(f"  {one.column}: {'; '.join(one.reasons)}")
+            yield from comment(f"  {one.column}: {'; '.join(one.reasons)}")

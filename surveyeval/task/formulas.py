@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from surveyeval.errors import did_you_mean
 from surveyeval.task.columns import Column, ColumnType
 
-__all__ = ["Design", "Formula", "FormulaError", "parse"]
+__all__ = ["Design", "Formula", "FormulaError", "outcomes", "parse"]
 
 MAX_LENGTH, MAX_TERMS, MAX_COLUMNS = 2_000, 200, 1_000
 _NAME = r"[A-Za-z][A-Za-z0-9_]*"
@@ -55,13 +55,17 @@ class Design:
     X : (n, p) float array
         Intercept first.
     y : (n,) float array
-        Response; 0 and 1 for two values.
+        Response; 0 and 1 for two values, positions in `outcomes` for several.
     valid : (n,) bool array
         Rows on which response and all terms are known; other rows hold zeros.
     terms : tuple of str
         Names of the columns after the intercept.
     blocks : tuple of str
         Block of each term.
+    outcomes : tuple of str
+        Codes of the response of an ordered or multinomial logit, the lowest or the reference first; else none.
+    values : tuple of float
+        Numbers of the outcomes of an ordered logit.
     """
 
     X: NDArray[np.float64]
@@ -69,6 +73,28 @@ class Design:
     valid: NDArray[np.bool_]
     terms: tuple[str, ...]
     blocks: tuple[str, ...]
+    outcomes: tuple[str, ...] = ()
+    values: tuple[float, ...] = ()
+
+    @property
+    def coefficients(self) -> tuple[tuple[str, str], ...]:
+        """Name and block of every coefficient but intercepts and cuts.
+
+        Those of a multinomial logit are named by term and outcome, ``age[yes]``: all of the first outcome after the
+        reference, then all of the second.
+        """
+        if not self.outcomes or self.values:
+            return tuple(zip(self.terms, self.blocks, strict=True))
+        return self._of_each(self.outcomes[1:])
+
+    @property
+    def effects(self) -> tuple[tuple[str, str], ...]:
+        """Name and block of every average marginal effect: as `coefficients`, but on each outcome of a multinomial logit."""
+        return self.coefficients if not self.outcomes or self.values else self._of_each(self.outcomes)
+
+    def _of_each(self, outcomes: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        pairs = tuple(zip(self.terms, self.blocks, strict=True))
+        return tuple((f"{term}[{outcome}]", block) for outcome in outcomes for term, block in pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +115,33 @@ class Formula:
         """Columns on the right-hand side."""
         return frozenset(factor.name for term in self._factors for factor in term)
 
-    def design(self, column: Callable[[str], Column], n: int, event: str | None, blocks: Mapping[str, str]) -> Design:
-        """Design matrix from columns; `event` is the response code counted as 1, `blocks` maps written terms to blocks."""
+    def design(
+        self,
+        column: Callable[[str], Column],
+        n: int,
+        event: str | None,
+        blocks: Mapping[str, str],
+        outcomes: Sequence[str] = (),
+        *,
+        ordered: bool = False,
+    ) -> Design:
+        """Design matrix from columns.
+
+        Parameters
+        ----------
+        column : callable
+            Gives the column of a name.
+        n : int
+            Number of rows.
+        event : str or None
+            Response code counted as 1.
+        blocks : mapping
+            Written terms to blocks.
+        outcomes : sequence of str
+            Codes of the response, for a response that is a position among them.
+        ordered : bool
+            Whether the outcomes have numbers.
+        """
         valid = np.ones(n, dtype=bool)
         coded: dict[_Factor, NDArray[np.float64]] = {}
         for factor in {factor for term in self._factors for factor in term}:
@@ -104,12 +155,19 @@ class Formula:
                 other = coded[factor]
                 block = (block[:, :, None] * other[:, None, :]).reshape(n, block.shape[1] * other.shape[1])
             parts.append(block)
-        y, known = self._response(column(self.response), event)
+        response = column(self.response)
+        y, known = _position(response, outcomes) if outcomes else self._response(response, event)
         valid &= known
         X = np.hstack(parts)
         X[~valid] = 0.0
         return Design(
-            X, np.where(valid, y, 0.0), valid, self.terms, tuple(blocks[name] for name in self.written_of_term)
+            X,
+            np.where(valid, y, 0.0),
+            valid,
+            self.terms,
+            tuple(blocks[name] for name in self.written_of_term),
+            tuple(outcomes),
+            tuple(_level_values(response.type)[code] for code in outcomes) if ordered else (),
         )
 
     def _response(self, response: Column, event: str | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -121,6 +179,34 @@ class Formula:
             value = response.type.values[codes.index(event)]
             return (response.values == value).astype(float), response.valid
         return response.values.astype(float), response.valid
+
+
+def outcomes(response: ColumnType, family: str, reference: str | None) -> tuple[str, ...]:
+    """Codes of a response in the order of its logit: by their numbers if ordered, the reference first if multinomial.
+
+    Empty for other families.
+    """
+    codes = [code for code, _ in response.levels]
+    if family == "ordered":
+        numbers = _level_values(response)
+        return tuple(sorted(codes, key=numbers.__getitem__))
+    if family == "multinomial":
+        first = codes[0] if reference is None else reference
+        return (first, *(code for code in codes if code != first))
+    return ()
+
+
+def _level_values(kind: ColumnType) -> dict[str, float]:
+    return {code: value for (code, _), value in zip(kind.levels, kind.values, strict=True)}
+
+
+def _position(response: Column, outcomes: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Position of each row's response among the outcomes."""
+    numbers = _level_values(response.type) if response.type.values else {}
+    y = np.full(len(response), -1.0)
+    for place, code in enumerate(outcomes):
+        y[np.asarray(response.values == numbers.get(code, code))] = place
+    return y, response.valid & (y >= 0)
 
 
 def parse(text: str, types: Mapping[str, ColumnType]) -> Formula:

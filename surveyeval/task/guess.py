@@ -15,7 +15,7 @@ from typing import Literal
 from surveyeval.data.table import Table
 from surveyeval.task.scales import missing_state, ordered, rated
 
-__all__ = ["Guess", "guess"]
+__all__ = ["Guess", "guess", "profile_field", "role_of"]
 
 Role = Literal["id", "weight", "strata", "psu", "arm", "profile", "item", "left out"]
 
@@ -364,10 +364,32 @@ _JUDGES: tuple[Callable[[_Column, set[Role]], Guess | None], ...] = (
 
 
 def _role(column: _Column) -> str:
-    said = column.said
+    return role_of(column.said)
+
+
+def role_of(said: str) -> str:
+    """The role of an item, by the words of its name and question.
+
+    Examples
+    --------
+    >>> role_of("Did you vote?"), role_of("How likely is rain?"), role_of("I like rain")
+    ('action', 'belief', 'attitude')
+    """
     if _ATTENTION.search(said):
         return "attention"
     return "action" if _ACTION.search(said) else "belief" if _BELIEF.search(said) else "attitude"
+
+
+def profile_field(column: str, question: str) -> str | None:
+    """What a question tells of a person before the first item, by the column's name or its own words; None for nothing.
+
+    Examples
+    --------
+    >>> profile_field("Q1", "How old are you?"), profile_field("gender", ""), profile_field("Q2", "Do you vote?")
+    ('age', 'gender', None)
+    """
+    found = next((name for name, pattern in _PROFILE if pattern.search(column)), None)
+    return found or next((name for name, pattern in _ASKED if pattern.search(question)), None)
 
 
 def _numbers(column: _Column) -> Guess:

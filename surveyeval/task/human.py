@@ -22,7 +22,10 @@ from surveyeval.task.routing import asked
 from surveyeval.task.schema import Arms, ItemSpec, ProfileField
 from surveyeval.task.task import Item, Task
 
-__all__ = ["HumanData", "load_human"]
+__all__ = ["SIMULATED", "HumanData", "load_human", "load_profiles"]
+
+#: What tables of simulated answers have in their column `provenance`.
+SIMULATED = "simulated"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,8 @@ def load_human(task: Task, *, data: str | None = None, provenance: str | None = 
         )
     if data is not None:
         table = read_table(Path(data).expanduser(), source.encoding)
+        if provenance == "human" and SIMULATED in set(table.frame.get("provenance", ())):
+            raise DataError("these rows say that they are simulated", file=data, hint="they are no human rows")
         licence, citation = "not stated", f"rows given by the user: {table.name}"
     else:
         table = _opened(task)
@@ -84,6 +89,27 @@ def load_human(task: Task, *, data: str | None = None, provenance: str | None = 
         raise DataError(problems=reader.problems)
     provenance = provenance or source.provenance
     return HumanData(sample, table.sha256, provenance, licence, citation, table, tuple(reader.notes))
+
+
+def load_profiles(task: Task, path: Path) -> Sample:
+    """Read people of whom the profile alone is known.
+
+    Parameters
+    ----------
+    task : Task
+    path : Path
+        A data file with the columns of the profile in force and of the arms; those of items are not looked at.
+
+    Raises
+    ------
+    DataError
+        With every problem at once, as in `load_human`.
+    """
+    reader = _Reader(task, read_table(path.expanduser(), task.spec.source.encoding))
+    sample = reader.profiles()
+    if reader.problems:
+        raise DataError(problems=reader.problems)
+    return sample
 
 
 def _opened(task: Task) -> Table:
@@ -125,6 +151,10 @@ class _Reader:
         self.task, self.table, self.frame = task, table, table.frame
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
+        said = list(table.notes)
+        if table.withheld:
+            said.append(f"columns that tell who people are stay out: {', '.join(table.withheld)}")
+        self.notes += [_in_task(task, ("source", "use"), f"{table.name}: {text}", None) for text in said]
 
     def sample(self) -> Sample:
         spec = self.task.spec
@@ -153,6 +183,21 @@ class _Reader:
             )
         )
         return self._kept(sample)
+
+    def profiles(self) -> Sample:
+        """Respondents without answers."""
+        if len(self.frame) == 0:
+            self._problem("has no rows", "source")
+        declared, profile = self.task.spec.profile, {}
+        for name in self.task.profile:
+            if name in declared:
+                profile[name] = self._profile(name, declared[name])
+            else:
+                item = next(one for one in self.task.all_items if one.name == name)
+                profile[name] = np.array([*item.codes, None], dtype=object)[self._item(item)[0]]
+        named = self.task.spec.source.id in self.frame.columns
+        numbers = np.array([str(row) for row in range(1, len(self.frame) + 1)], dtype=object)
+        return Sample(self._identifiers() if named else numbers, self._arms(), profile=profile)
 
     def _kept(self, sample: Sample) -> Sample:
         """The rows that the task is about. Who the rule says nothing of, since a value is missing, is left out."""
@@ -208,6 +253,11 @@ class _Reader:
 
     def _column(self, name: str, *route: str | int) -> NDArray[np.object_]:
         """A column by name; `route` is where the task file names it."""
+        if name in self.table.withheld:
+            told = f"column {name!r} of {self.table.name} is not read: {self.table.withheld[name]}"
+            hint = "name another column; if the task needs this one, give it another name in the file"
+            self.problems.append(_in_task(self.task, route, told, hint))
+            return np.full(len(self.frame), None, dtype=object)
         if name not in self.frame.columns:
             hint = did_you_mean(name, self.frame.columns) or f"columns: {', '.join(map(str, self.frame.columns[:30]))}"
             self.problems.append(_in_task(self.task, route, f"in {self.table.name} there is no column {name!r}", hint))

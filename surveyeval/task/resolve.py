@@ -236,7 +236,8 @@ def design(task: Task, sample: Sample, regression: RegressionSpec) -> Design:
         event = formula.response_type.levels[-1][0]  # an ordered response of two levels has values other than 0 and 1
     blocks = {term: block for block, terms in regression.blocks.items() for term in terms}
     getter: Callable[[str], Column] = _Columns(task, sample)
-    return formula.design(getter, sample.n, event, blocks)
+    outcomes = formulas.outcomes(formula.response_type, regression.family, regression.reference)
+    return formula.design(getter, sample.n, event, blocks, outcomes, ordered=regression.family == "ordered")
 
 
 def needs_profile(task: Task, regression: RegressionSpec) -> bool:

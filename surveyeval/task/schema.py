@@ -215,6 +215,9 @@ class RegressionSpec(Model):
         description="default: HC2 for ols, model for the others; CR2 in clusters, linearised under weights and strata",
     )
     event: Code | None = Field(None, description="logit: response code counted as 1; default: the last option")
+    reference: Code | None = Field(
+        None, description="multinomial: response code that the others are compared with; default: the first option"
+    )
     note: str | None = None
 
 

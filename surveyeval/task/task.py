@@ -130,6 +130,11 @@ class Task:
     profile_set: str = "default"
     text: str = ""
 
+    def _repr_html_(self) -> str:
+        from surveyeval.task.notebook import task_html
+
+        return task_html(self)
+
     # ---- identity -------------------------------------------------------------------------------------------
 
     @property

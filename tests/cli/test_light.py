@@ -81,7 +81,21 @@ def loaded(words: list[str], site: Path | None, tmp_path: Path, completing: str 
     return text, set(names.split())
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["ls", "--help"], ["--version"], ["ls", "tasks"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["ls", "--help"],
+        ["init", "task", "--help"],
+        ["preview", "--help"],
+        ["plan", "--help"],
+        ["simulate", "--help"],
+        ["doctor", "--help"],
+        ["--version"],
+        ["ls", "tasks"],
+    ],
+)
 def test_nothing_heavy_without_plugins(words: list[str], tmp_path: Path) -> None:
     assert loaded(words, None, tmp_path)[1] == set()
 

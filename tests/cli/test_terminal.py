@@ -98,8 +98,26 @@ def test_any_table_fits_and_is_aligned(names: list[str], labels: list[str], widt
     "words",
     [
         ["--help"],
-        *([command, "--help"] for command in ("run", "score", "report", "ls", "show", "validate")),
+        *(
+            [command, "--help"]
+            for command in (
+                "run",
+                "score",
+                "report",
+                "ls",
+                "show",
+                "validate",
+                "init",
+                "preview",
+                "plan",
+                "simulate",
+                "doctor",
+            )
+        ),
         *(["ls", kind] for kind in ("tasks", "models", "metrics", "runs")),
+        ["init", "task", "--help"],
+        ["preview", "--task", "anes96"],
+        ["plan", "--task", "anes96", "--model", "baseline:cell"],
         *(["show", name] for name in ("baseline", "scripted", "file", "js_distance", "joint_log_loss")),
     ],
     ids=" ".join,

@@ -46,7 +46,7 @@ def test_where_questions_stand_alone_further_draws_ask_nothing(
     (found,) = simulated(apart, tmp_path / "drawn", model, draws=3, elicitation=elicitation)
     # 10 people, 3 items, once; probabilities of their own answers are among those asked for
     assert len(model.seen) + model.written == 30
-    monkeypatch.setattr(asking, "_repeats", lambda elicitation: False)
+    monkeypatch.setattr(asking, "repeats", lambda elicitation: False)
     model = Talker(silent=options["silent"])
     (asked,) = simulated(apart, tmp_path / "asked", model, draws=3, elicitation=elicitation)
     assert len(model.seen) + model.written == 90

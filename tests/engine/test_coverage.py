@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +15,16 @@ from scipy.spatial.distance import jensenshannon
 
 import benchmarks.coverage as command
 from benchmarks.coverage import Plan, Store, compute
-from benchmarks.coverage_laws import ITEMS, REGIONS, SCALE, World, exact, marginal
+from benchmarks.coverage_laws import ITEMS, REGIONS, SCALE, World, exact, marginal, task
 from benchmarks.coverage_parts import SETTINGS, Cell, cells, replicate, truth
 from benchmarks.coverage_table import FULL, HALF, Column, Line, rate, report, table, within
+from surveyeval.engine.describe import describe
+from surveyeval.engine.equivalence import equivalence_rows
+from surveyeval.engine.estimates import make_table
+from surveyeval.engine.known_coverage import KNOWN, SIZES, known_coverage, with_known_coverage
+from surveyeval.engine.rows import Rows
+from surveyeval.metric.protocol import Key
+from surveyeval.plugins import registry
 
 SEED = 7
 
@@ -147,3 +157,55 @@ def test_tables_mark_what_is_outside_and_say_how_many_gave_an_interval() -> None
 def test_every_setting_has_the_three_sizes() -> None:
     found = list(cells(("full", "half")))
     assert len({cell.name for cell in found}) == len(found) == 9 + 3 * len(SETTINGS)
+
+
+def test_what_is_known_stands_in_the_page_to_whole_percents() -> None:
+    page = (Path(command.__file__).parent.parent / "docs" / "coverage.md").read_text()
+    lines = {line.label: line for line in FULL}
+    labels = {
+        "ols": "least squares (HC2; linearised)",
+        "logit": "logit (model; linearised)",
+        "sd_ratio equivalence": "simulation - people: log SD ratio, 90%",
+    }
+    order = [(sampling, size) for sampling in ("simple", "weighted", "clustered") for size in SIZES]
+    for known in KNOWN:
+        line = next(text for text in page.splitlines() if text.startswith(labels[known.kind]))
+        shares = re.findall(r"(?:\(\d+\))?(\d+\.\d)[*~]?(?=\s|$)", line[len(labels[known.kind]) :])
+        printed = float(shares[order.index((known.sampling, known.size))])
+        assert (round(printed), lines[labels[known.kind]].level) == (known.covered, known.nominal)
+
+
+def test_results_of_a_kind_that_is_known_to_miss_say_so() -> None:
+    world, rng = World("weighted"), np.random.default_rng(3)
+    human = world.answered(world.people(60, rng), "right", rng, simulated=False)
+    simulated = [world.answered(human.without_answers(), "narrow", rng)]
+    rows = describe(task(), human, simulated, human)["coefficients"]
+    assert {row["family"]: row["coverage"][:45] for row in rows} == {
+        "ols": "95% intervals of this kind contained what the",
+        "logit": "",
+    }
+    found = make_table(equivalence_rows(Rows(task(), human, 0), "narrow", simulated))
+    marked = with_known_coverage(found, human)
+    flagged = marked["flags"].str.contains("covers_")
+    assert set(marked.loc[flagged, "metric"]) == {"sd_ratio"}
+    assert marked.loc[flagged, "reason"].str.contains("90% intervals of this kind").all()
+    plain = replace(human, weight=np.ones(human.n))
+    assert with_known_coverage(found, plain) is found
+    assert known_coverage("ols", human.take(np.arange(10).repeat(40))) is None  # 400 people are nearer to 250
+
+
+@pytest.mark.parametrize(("standard_errors", "flag"), [(3.9, "barely_resolved"), (4.1, "")])
+def test_recovered_is_flagged_where_the_floor_is_barely_told_from_people(standard_errors: float, flag: str) -> None:
+    human = World("simple").people(60, np.random.default_rng(1))
+    replicates = np.tile([-1.0, 1.0], 10)
+    error = np.sqrt(19 / 20 * 20)  # the jackknife's, of replicates that are 1 off their mean
+    span = standard_errors * error
+    losses = {
+        "floor": np.array([span, *(span + replicates)]),
+        "reference": np.zeros(21),
+        "model": np.full(21, 0.5),
+        "cell": np.zeros(21),
+    }
+    spec = registry().get("metric", "js_distance").load()().spec
+    row = Rows(task(), human, 0).recovered(spec, Key("js_distance"), "m", losses, {"status": "ok", "reason": ""}, ("ok", "", ()))  # fmt: skip
+    assert (row["status"], row.get("flags", "")) == ("ok", flag)

@@ -40,7 +40,6 @@ DATED = (
     "<|system|>Today Date: {{ strftime_now('%d %b %Y') }}\n{% if messages[0]['role'] != 'system' %}Be nice.{% endif %}"
     + tiny.CHAT
 )
-FORGETS = "{% for m in messages %}{% if m['role'] != 'assistant' %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endif %}{% endfor %}<|assistant|>"
 
 
 def task(folder: Path, options: str = "letters", mode: str = "sequential", ask: str = "") -> str:
@@ -132,9 +131,6 @@ def test_what_a_template_adds_and_forgets(tmp_path: Path) -> None:
     assert shown.template is not None
     assert shown.template.always.startswith("Today Date: ")
     assert shown.template.dated
-    (tmp_path / "other").mkdir()
-    shown = preview(task(tmp_path), model=model(tmp_path / "other", FORGETS))
-    assert shown.only_grows is True  # the questions stay
     (tmp_path / "third").mkdir()
     last = "{{ messages|length }}" + tiny.CHAT
     shown = preview(task(tmp_path), model=model(tmp_path / "third", last))

@@ -1,0 +1,117 @@
+"""Intervals that are known to miss their level: what the simulation of docs/coverage.md found, for rows and cards to say.
+
+`benchmarks/coverage.py` draws studies from known populations and counts how often intervals contain what they are about. Kinds
+of intervals that do so clearly more or less often than they ought to are listed here with the size and the sampling they were
+found with; a result of such a kind and of similar size carries a flag and a sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from surveyeval.data.sample import Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["KNOWN", "Known", "known_coverage", "with_known_coverage"]
+
+#: Numbers of people that were simulated; a study counts as one of the nearest, on a logarithmic scale.
+SIZES = (60, 250, 1000)
+
+
+@dataclass(frozen=True)
+class Known:
+    """One finding.
+
+    Parameters
+    ----------
+    kind : str
+        What the interval is of: a family of regressions of the full sample, or metric and quantity of a row of estimates.
+    sampling : {"simple", "weighted", "clustered"}
+        People drawn one by one; with unequal weights; in strata or PSUs.
+    size : int
+        One of `SIZES`.
+    covered, nominal : float
+        In percent.
+    """
+
+    kind: str
+    sampling: str
+    size: int
+    covered: float
+    nominal: float = 95.0
+
+    @property
+    def flag(self) -> str:
+        """For the column ``flags``: ``covers_92%``."""
+        return f"covers_{self.covered:.0f}%"
+
+    def __str__(self) -> str:
+        drawn = {"simple": "", "weighted": " with weights", "clustered": " in strata and PSUs"}[self.sampling]
+        return (
+            f"{self.nominal:.0f}% intervals of this kind contained what they are about in {self.covered:.0f}% of simulated studies "
+            f"of about {self.size:,} people{drawn}"
+        )
+
+
+#: Copied from docs/coverage.md, to whole percents; a test compares the two.
+KNOWN = (
+    Known("ols", "weighted", 60, 92),
+    Known("ols", "clustered", 60, 99),
+    Known("logit", "clustered", 60, 99),
+    Known("sd_ratio equivalence", "weighted", 60, 85, 90),
+)
+
+
+def known_coverage(kind: str, human: Sample) -> Known | None:
+    """What is known of intervals of a kind with people like these; None where they are not known to miss their level.
+
+    Parameters
+    ----------
+    kind : str
+        See `Known`.
+    human : Sample
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> names = np.array([str(i) for i in range(80)], dtype=object)
+    >>> people = Sample(names, names, weight=np.linspace(0.5, 2, 80))
+    >>> print(known_coverage("ols", people))
+    95% intervals of this kind contained what they are about in 92% of simulated studies of about 60 people with weights
+    """
+    clustered = human.psu is not None or human.stratum is not None
+    sampling = "clustered" if clustered else "weighted" if human.weighted else "simple"
+    size = min(SIZES, key=lambda one: abs(np.log(one / max(human.n, 1))))
+    return next((one for one in KNOWN if (one.kind, one.sampling, one.size) == (kind, sampling, size)), None)
+
+
+def with_known_coverage(table: pd.DataFrame, human: Sample) -> pd.DataFrame:
+    """A table of estimates, its intervals flagged where they are known to miss their level.
+
+    Parameters
+    ----------
+    table : DataFrame
+        See `surveyeval.engine.estimates`.
+    human : Sample
+
+    Returns
+    -------
+    DataFrame
+        The same table where nothing is known; else a copy whose rows say so in ``flags`` and ``reason``.
+    """
+    kinds = table["metric"] + " " + table["quantity"]
+    found = {kind: known for kind in kinds.unique() if (known := known_coverage(kind, human)) is not None}
+    concerned = kinds.isin(found) & table["low"].notna()
+    if not concerned.any():
+        return table
+    marked = table.copy()
+    for index in table.index[concerned]:
+        known = found[kinds[index]]
+        marked.loc[index, "flags"] = f"{table.loc[index, 'flags']} {known.flag}".strip()
+        marked.loc[index, "reason"] = "; ".join(text for text in (table.loc[index, "reason"], str(known)) if text)
+    return marked

@@ -1,0 +1,472 @@
+"""A task file written from a questionnaire, with its data where there are any."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from surveyeval.data.table import Table
+from surveyeval.task.draft import (
+    Draft,
+    Names,
+    analysis_section,
+    arms_section,
+    head,
+    interview_section,
+    left_out_section,
+    missing_codes,
+    profile_section,
+)
+from surveyeval.task.draft_conditions import Subject, rule_of
+from surveyeval.task.guess import Guess, guess, profile_field, role_of
+from surveyeval.task.questionnaire import ArmSet, Choice, Condition, Question, Questionnaire
+from surveyeval.task.scales import missing_state, ordered, rated
+from surveyeval.task.yaml_text import comment, quoted, review, scalar, template_text
+
+__all__ = ["draft_questionnaire"]
+
+#: What Qualtrics writes where a question was seen and not answered.
+_SEEN = "-99"
+_CODE = re.compile(r"[A-Za-z0-9_]+")
+
+
+def draft_questionnaire(
+    survey: Questionnaire, table: Table | None, *, name: str, use: str, encoding: str = "utf-8"
+) -> Draft:
+    """Write a task file for a questionnaire.
+
+    Parameters
+    ----------
+    survey : Questionnaire
+    table : Table or None
+        Its answers: they decide whether codes or words are the codes of options, and hold identifier, weight and arms.
+    name : str
+        Of the task.
+    use : str
+        Where the rows come from, as the task file says it.
+    encoding : str
+        Of the rows' file.
+
+    Returns
+    -------
+    Draft
+        Wordings are those of the file, which shows them as they were on the screen; they are marked ``verbatim`` only where nothing
+        in them depends on the respondent.
+    """
+    return _Writer(survey, table).draft(name, use, encoding)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One question as it will stand in the file: a guess for each column, and how they belong together."""
+
+    question: Question
+    guess: Guess
+    name: str
+    columns: tuple[tuple[str, str, str], ...] = ()
+    when: str = ""
+    notes: tuple[str, ...] = ()
+    separator: str = ""
+    ticked: tuple[str, str] = ("1", "0")
+    order: str = ""
+    pinned: frozenset[str] = field(default_factory=frozenset)
+
+
+class _Writer:
+    def __init__(self, survey: Questionnaire, table: Table | None) -> None:
+        self.survey, self.table = survey, table
+        self.names = Names()
+        self.subjects: dict[str, Subject] = {}
+        self.guesses: list[Guess] = []
+        self.columns: dict[str, str] = {}
+        self.items: list[_Item] = []
+        self.shown: list[str] = []
+
+    def draft(self, name: str, use: str, encoding: str) -> Draft:
+        self._from_data()
+        for question in self.survey.questions:
+            self._question(question)
+        arms = self._arms()
+        rows = self.table or Table(pd.DataFrame(), "", self.survey.file)
+        profile = [one for one in self.guesses if one.role == "profile"]
+        lines = [line for line in head(rows, name, use, encoding, self.guesses) if self.table or "sha256:" not in line]
+        lines[0:1] = list(
+            comment(
+                f"Drafted by `surveyeval init task` from {self.survey.file}"
+                f"{f' and {self.table.name}' if self.table else ''}. Look through everything."
+            )
+        )
+        if self.table is None:
+            place = next(number for number, line in enumerate(lines) if line.startswith("  use:"))
+            lines[place:place] = list(
+                review("no answers were given: put the export here, or draft again with --data", 2)
+            )
+        if self.survey.title:
+            lines += [f"# The survey's own title: {' '.join(self.survey.title.split())}"]
+        lines += [*profile_section(profile, self.columns)]
+        lines += list(_armset(arms)) if arms else list(arms_section(self.guesses))
+        lines += [*interview_section([one.guess for one in self.items]), *self._interview()]
+        lines += [*self._items(), *analysis_section(profile, self.columns), *left_out_section(self.guesses)]
+        return Draft("\n".join(lines) + "\n", tuple(self.guesses))
+
+    # ---- what the data say -----------------------------------------------------------------------------------------------
+
+    def _from_data(self) -> None:
+        """Identifier, weight, design and arms are columns of no question."""
+        if self.table is None:
+            return
+        own = {column for question in self.survey.questions for column in _columns_of(question)}
+        stems = [one.name for one in self.survey.questions]
+        arm = self.survey.arms.column if self.survey.arms else None
+        kept = [str(one) for one in self.table.frame.columns if str(one) not in own and str(one) != arm]
+        for one in guess(replace(self.table, frame=self.table.frame[kept])):
+            belongs = next((stem for stem in stems if one.column.startswith((f"{stem}_", f"{stem}["))), None)
+            if belongs is not None and one.role != "left out":
+                one = Guess(one.column, "left out", reasons=(f"belongs to {belongs}",))
+            elif one.role == "item":
+                one = Guess(one.column, "left out", reasons=("a column of no question in the survey file",))
+            if one.role == "arm" and arm is not None:
+                one = Guess(one.column, "left out", reasons=("another column of conditions",))
+            if one.role == "profile":
+                self.columns[one.column] = self.names.take(one)
+            self.guesses.append(one)
+        for column, told in self.table.withheld.items():
+            self.guesses.append(Guess(column, "left out", reasons=(f"it may tell who people are: {told}",)))
+
+    def _values(self, column: str) -> set[str] | None:
+        """Codes of a column; None without data, or without the column."""
+        if self.table is None or column not in self.table.frame.columns:
+            return None
+        return set(self.table.frame[column].dropna().map(str))
+
+    def _coded(self, choices: Sequence[Choice], columns: Sequence[str]) -> tuple[tuple[Choice, ...], list[str], bool]:
+        """Options with the codes that the data have, codes that are no option, and whether somebody saw and did not answer."""
+        values: set[str] = set().union(*(self._values(column) or set() for column in columns))
+        skipped = _SEEN in values and all(one.code != _SEEN for one in choices)
+        values -= {_SEEN} if skipped else set()
+        known = {one.code for one in choices}
+        words = {" ".join(one.label.split()) for one in choices}
+        if values and not values <= known and len(values & words) > len(values & known):
+            choices = tuple(replace(one, code=" ".join(one.label.split())) for one in choices)
+            known = words
+        return tuple(choices), sorted(values - known), skipped
+
+    # ---- one question ----------------------------------------------------------------------------------------------------
+
+    def _question(self, question: Question) -> None:
+        if question.kind == "text":
+            self.shown.append(question.text)
+            return
+        if question.kind == "other":
+            self._leave_out(question, *(question.notes[-1:] or ("no question with response options",)))
+            return
+        asked = [one for one in _columns_of(question) if self.table is None or one in self.table.frame.columns]
+        if self.table is not None and not asked:
+            self._leave_out(question, "the data have no column for it")
+            return
+        told = profile_field(question.name, question.text) if question.kind in ("single", "number") else None
+        if told is not None:
+            self._profile(question, told)
+        elif question.kind == "multiple":
+            self._multiple(question, asked)
+        elif question.kind == "number":
+            self._leave_out(question, "a number: an item needs points, a profile field a name")
+        else:
+            self._rated(question, asked)
+
+    def _leave_out(self, question: Question, *reasons: str) -> None:
+        self.guesses.append(Guess(question.name, "left out", reasons=reasons))
+
+    def _options(self, choices: Sequence[Choice]) -> tuple[list[tuple[str, str]], dict[str, str]]:
+        """Options, and codes that stand for no answer with their states."""
+        missing = {one.code: state for one in choices if (state := missing_state(one.label)) is not None}
+        options, seen = [], set()
+        for one in choices:
+            label = one.label if one.label.casefold() not in seen else f"{one.label} (code {one.code})"
+            seen.add(label.casefold())
+            if one.code not in missing:
+                options.append((one.code, label))
+        return options, missing
+
+    def _profile(self, question: Question, told: str) -> None:
+        column = question.name
+        if question.kind == "number":
+            values = sorted(
+                float(value)
+                for value in self._values(column) or ()
+                if re.fullmatch(r"-?\d+(\.\d+)?", value) and value != _SEEN
+            )
+            example = f"{values[len(values) // 2]:.0f}" if values else "40"
+            missing = {_SEEN: "missing"} if _SEEN in (self._values(column) or ()) else {}
+            one = Guess(
+                column, "profile", "numeric", missing=missing, name=told, example=example, reasons=question.notes
+            )
+        else:
+            choices, unknown, skipped = self._coded(question.choices, [column])
+            options, missing = self._options(choices)
+            if len(options) < 2:
+                self._leave_out(question, "one answer only")
+                return
+            missing |= {_SEEN: "missing"} if skipped else {}
+            numeric = all(re.fullmatch(r"-?\d+(\.\d+)?", code) for code, _ in options)
+            rank = numeric and len(options) > 2 and (told in ("age", "education", "income") or _scale(options) != "")
+            reasons = [*question.notes, *([_unknown(unknown)] if unknown else [])]
+            one = Guess(column, "profile", "ordinal" if rank else "nominal", tuple(options), missing, name=told,
+                        reasons=tuple(reasons))  # fmt: skip
+        self.guesses.append(one)
+        self.columns[column] = name = self.names.take(one)
+        kind = {"numeric": "number", "ordinal": "level", "nominal": "code"}[one.kind]
+        coded, _, _ = self._coded(question.choices, [column])
+        codes = {
+            own.key: new.code for own, new in zip(question.choices, coded, strict=True) if new.code not in one.missing
+        }
+        self.subjects[question.key] = Subject(kind, {"": name}, codes, tuple(code for code, _ in one.options))
+
+    def _rated(self, question: Question, asked: Sequence[str]) -> None:
+        """A single question, or a battery with an item for each statement."""
+        choices, unknown, skipped = self._coded(question.choices, asked)
+        unknown = [] if question.points else unknown
+        options, missing = self._options(choices)
+        missing |= {_SEEN: "missing"} if skipped else {}
+        if not question.points and len(options) < 2:
+            self._leave_out(question, "one response option only")
+            return
+        scale = _scale(options)
+        said = f"{question.name.replace('_', ' ')} {question.text}"
+        kind = "numeric" if question.points else "binary" if len(options) == 2 else "ordinal" if scale else "nominal"
+        role = role_of(said)
+        one = Guess(question.name, "item", kind, tuple(options), missing, question.points, question.text, scale, item_role=role,
+                    expected=options[0][0] if role == "attention" and options else None)  # fmt: skip
+        rows, names = [], {}
+        for row in question.rows:
+            if row.column in asked:
+                own = Guess(
+                    row.column, "item", kind, one.options, missing, question.points, row.statement, item_role=role
+                )
+                names[row.key] = self.columns[row.column] = self.names.take(own)
+                rows.append((names[row.key], row.column, row.statement))
+                self.guesses.append(own)
+        if question.kind == "single":
+            names[""] = self.columns[question.name] = self.names.take(one)
+            self.guesses.append(one)
+        notes = [*question.notes, *([_unknown(unknown)] if unknown else [])]
+        if (absent := [row.column for row in question.rows if row.column not in asked]) and rows:
+            notes.append(f"the data have no column {', '.join(absent)}")
+        when, also = self._when(question.when)
+        order = "random" if question.random and question.kind == "single" else ""
+        pinned = frozenset(new.code for new in choices if new.pinned) if order else frozenset()
+        name = names.get("") or ""
+        self.items.append(_Item(question, one, name, tuple(rows), when, (*notes, *also), order=order, pinned=pinned))
+        codes = {
+            own.key: new.code for own, new in zip(question.choices, choices, strict=True) if new.code not in missing
+        }
+        subject = "rank" if kind in ("ordinal", "numeric") else "code"
+        self.subjects[question.key] = Subject(subject, names, codes, tuple(code for code, _ in options))
+
+    def _multiple(self, question: Question, asked: Sequence[str]) -> None:
+        """A check-all question: a column for each option, or all codes in one."""
+        one_column = self.table is not None and asked == [question.name]
+        kept, notes, columns = [], list(question.notes), set(asked)
+        for own in question.choices:
+            column = next((name for name in (own.column, f"{question.name}_{own.code}") if name in columns), own.column)
+            if not _CODE.fullmatch(own.key):
+                notes.append(f"option {own.label!r} has a code that no name can hold: it is left out")
+            elif one_column or self.table is None or column in columns:
+                kept.append((own.code if one_column else own.key, column, own.label))
+            else:
+                notes.append(f"the data have no column for the option {own.label!r}")
+        ticked, values = question.ticked, set[str]()
+        if self.table is not None and not one_column:
+            values = set().union(*(self._values(column) or set() for _, column, _ in kept))
+            if values <= {"1", "0", _SEEN}:
+                ticked = ("1", "0")
+            elif unknown := sorted(values - {*ticked, _SEEN}):
+                notes.append(
+                    f"ticked, and unticked, are the codes for yes and no; the data have {', '.join(unknown[:6])}"
+                )
+            if ticked[1] not in values:
+                notes.append("the data have no code for an option that is not ticked; blank cells count as missing")
+        if one_column and any("," in label for _, _, label in kept):
+            notes.append(
+                "the codes of the column stand with commas between them: numbers, not words, should be exported"
+            )
+        if not kept:
+            self._leave_out(question, "no options")
+            return
+        missing = {_SEEN: "missing"} if _SEEN in values else {}
+        one = Guess(
+            question.name, "item", "multiple", missing=missing, question=question.text, item_role=role_of(question.text)
+        )
+        name = self.columns[question.name] = self.names.take(one)
+        self.guesses.append(one)
+        when, also = self._when(question.when)
+        self.items.append(
+            _Item(question, one, name, tuple(kept), when, (*notes, *also), "," if one_column else "", ticked)
+        )
+        codes = {
+            key: ticked[0] for key in (own.key for own in question.choices) if any(key == item[0] for item in kept)
+        }
+        names = {key: f"{name}_{key}" for key in codes}
+        self.subjects[question.key] = Subject("ticked", names, codes, ticked)
+
+    def _when(self, condition: Condition | None) -> tuple[str, list[str]]:
+        """The rule for who is asked, or notes of what no rule says."""
+        if condition is None:
+            return "", []
+        arms = self._arms()
+        text, unknown = rule_of(
+            condition, self.subjects, arms.column if arms else "", [one[0] for one in arms.levels] if arms else []
+        )
+        return text, [f"who is asked could not be taken over; write ask_if: {one}" for one in dict.fromkeys(unknown)]
+
+    def _arms(self) -> ArmSet | None:
+        """The randomiser's arms, where the data have their column."""
+        arms = self.survey.arms
+        values = self._values(arms.column) if arms else None
+        if arms is None or (self.table is not None and values is None):
+            return None
+        return arms
+
+    # ---- the sections ----------------------------------------------------------------------------------------------------
+
+    def _interview(self) -> Iterator[str]:
+        names = {one.question.key: [one.name] if one.name else [row[0] for row in one.columns] for one in self.items}
+        routed = {one.question.key for one in self.items if one.when}
+        blocks = []
+        for block in self.survey.shuffled:
+            inside = [name for key in block for name in names.get(key, [])]
+            batteries = any(len(names.get(key, [])) > 1 for key in block)
+            multiple = any(one.question.kind == "multiple" for one in self.items if one.question.key in block)
+            said = ", ".join(inside)
+            if len(inside) < 2:
+                continue
+            if batteries or multiple or routed & set(block):
+                yield from review(f"these were shuffled, in a way that no block of items says: {said}", 2)
+            else:
+                blocks.append(said)
+        if blocks:
+            yield f"  shuffled: [{', '.join(f'[{said}]' for said in blocks)}]"
+        shown = [text for text in self.shown if text and not self._in_arms(text)]
+        for text in shown[:12]:
+            yield from review(f"people were also shown: {text[:600]}", 2)
+        for note in self.survey.notes:
+            yield from review(note, 2)
+        if self.survey.arms is not None and self._arms() is None:
+            yield from review(
+                f"people were assigned to conditions; the data have no column {self.survey.arms.column!r}", 2
+            )
+
+    def _in_arms(self, text: str) -> bool:
+        return self.survey.arms is not None and any(text in vignette for _, _, vignette in self.survey.arms.levels)
+
+    def _items(self) -> Iterator[str]:
+        yield ""
+        yield from review(
+            "of each item: its role (belief, attitude, action), its kind (nominal, ordinal, binary, numeric), and its words, which may "
+            "have depended on the person or the page"
+        )
+        if not self.items:
+            yield 'items: "FILL IN: no question has response options; write the items"'
+            return
+        yield "items:"
+        for item in self.items:
+            yield from self._item(item)
+
+    def _item(self, item: _Item) -> Iterator[str]:
+        one, question = item.guess, item.question
+        battery = bool(question.rows)
+        first = [] if battery else [f"name: {item.name}"]
+        first += [f"role: {one.item_role}", f"kind: {one.kind}"]
+        if not battery and one.kind != "multiple" and item.name != one.column:
+            first.append(f"column: {quoted(one.column)}")
+        if item.separator:
+            first += [f"column: {quoted(one.column)}", f"separator: {quoted(item.separator)}"]
+        for number, line in enumerate(first):
+            yield f"  {'-' if number == 0 else ' '} {line}"
+        for note in item.notes:
+            yield from review(note, 4)
+        text = template_text(question.text) or "FILL IN: the question"
+        yield f"    question: {quoted(text)}"
+        yield f"    wording: {'paraphrased' if question.notes or not question.text else 'verbatim'}"
+        if item.when:
+            yield from review(
+                "who is asked, from the survey file; people without an answer to what it names are not asked", 4
+            )
+            yield f"    ask_if: {quoted(item.when)}"
+        if item.order:
+            yield f"    order: {item.order}"
+        if one.kind == "multiple":
+            if item.ticked != ("1", "0"):
+                yield f"    ticked: {quoted(item.ticked[0])}"
+                yield f"    unticked: {quoted(item.ticked[1])}"
+            yield "    options:"
+            for code, column, label in item.columns:
+                if item.separator:
+                    yield f"      {quoted(code)}: {scalar(label)}"
+                else:
+                    yield f"      {quoted(code)}: {{label: {quoted(label)}, column: {quoted(column)}}}"
+        elif one.points:
+            yield from review("points: the numbers that are offered; people's count as the nearest of them", 4)
+            yield f"    points: [{', '.join(f'{point:g}' for point in one.points)}]"
+        else:
+            yield "    options:"
+            for code, label in one.options:
+                said = f"{{label: {quoted(label)}, pinned: true}}" if code in item.pinned else scalar(label)
+                yield f"      {quoted(code)}: {said}"
+        if one.item_role == "attention" and one.expected is not None:
+            yield from review("the answer that shows attention", 4)
+            yield f"    expected: {quoted(one.expected)}"
+        yield from missing_codes(one, 4)
+        if battery:
+            yield "    items:"
+            for name, column, statement in item.columns:
+                own = quoted(template_text(statement) or name)
+                yield (
+                    f"      {name}: {own}"
+                    if name == column
+                    else f"      {name}: {{statement: {own}, column: {quoted(column)}}}"
+                )
+
+
+def _columns_of(question: Question) -> list[str]:
+    """Columns that may hold the answers to a question."""
+    if question.kind == "multiple":
+        options = [name for one in question.choices for name in (one.column, f"{question.name}_{one.code}")]
+        return list(dict.fromkeys([*options, question.name]))
+    return [one.column for one in question.rows] if question.rows else [question.name]
+
+
+def _scale(options: Sequence[tuple[str, str]]) -> str:
+    """Name of the scale that options make in the order shown; nothing where they make none."""
+    labels = [label for _, label in options]
+    known = ordered(labels)
+    if known is not None:
+        places = known[1]
+        return known[0] if list(places) in (sorted(places), sorted(places, reverse=True)) else ""
+    numbers = [float(label) for label in labels if re.fullmatch(r"-?\d+(\.\d+)?", label)]
+    if len(labels) > 2 and len(numbers) == len(labels):
+        return "numbers" if numbers in (sorted(numbers), sorted(numbers, reverse=True)) else ""
+    return "rating" if len(labels) > 2 and rated(labels) else ""
+
+
+def _unknown(codes: Sequence[str]) -> str:
+    shown = ", ".join(repr(code[:40]) for code in codes[:8])
+    return f"the data have codes that the survey file does not: {shown}{' and more' if len(codes) > 8 else ''}"
+
+
+def _armset(arms: ArmSet) -> Iterator[str]:
+    yield ""
+    yield from review(
+        "conditions of the experiment, from the randomiser; the vignette is what people of the arm were shown"
+    )
+    yield "arms:"
+    yield f"  column: {quoted(arms.column)}"
+    yield "  levels:"
+    for code, label, vignette in arms.levels:
+        yield f"    {quoted(code)}:"
+        yield f"      label: {quoted(label)}"
+        if vignette:
+            yield f"      vignette: {quoted(template_text(vignette))}"
