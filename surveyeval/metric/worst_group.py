@@ -138,7 +138,11 @@ class WorstGroup:
             own_keys = [Key(self.spec.name, group=subgroup), Key("group_gap", group=subgroup)]
             result += own_keys
             failed = [status[keys[q]] for q in columns if keys[q] in status]
-            if len(columns) < 2:
+            of_group = [status.get(key, ("ok", "")) for key in keys if key.group.startswith(f"{subgroup}=")]
+            inapplicable = next((one for one in of_group if one[0] == "not_applicable"), None)
+            if inapplicable is not None:
+                said |= dict.fromkeys(own_keys, inapplicable)
+            elif len(columns) < 2:
                 reason = f"fewer than two groups have {RANKED_HALF:.0f} effective people in a half"
                 said |= dict.fromkeys(own_keys, ("too_small", reason))
             elif failed:

@@ -14,8 +14,9 @@ from markupsafe import Markup
 from surveyeval.reporting import figures, svg
 from surveyeval.reporting.blocks import Section
 from surveyeval.reporting.context import Context
-from surveyeval.reporting.escaping import fenced, markdown_text, printable
+from surveyeval.reporting.escaping import fenced, markdown_text, printable, prose
 from surveyeval.reporting.sections import banners, facts, finding, sections
+from surveyeval.reporting.use_table import answers, judgements
 from surveyeval.reporting.view import RunView
 
 __all__ = ["Card", "render", "rendered"]
@@ -40,15 +41,17 @@ def render(runs: Sequence[RunView]) -> Card:
     context = Context(tuple(runs))
     lead, sayings = finding(context)
     shown = banners(context)
+    found = judgements(context)
     content: dict[str, Any] = {
         "title": context.task["title"],
         "task": context.task,
         "models": context.names,
         "facts": facts(context),
         "lead": lead,
+        "answers": answers(context, found),
         "sayings": sayings,
         "banners": shown,
-        "sections": [*sections(context), *_plugin_sections(runs)],
+        "sections": [*sections(context, found), *_plugin_sections(runs)],
         "stamps": [banner.stamp for banner in shown if banner.stamp],
         "legend": figures.legend(context.names),
         "version": context.manifest.get("surveyeval", ""),
@@ -67,7 +70,7 @@ def rendered(template: str, content: Mapping[str, Any]) -> Card:
         What they show; everything in it that is not Markup is escaped.
     """
     environment = _environment()
-    content = {**content, "sections": _with_distinct_keys(content["sections"])}
+    content = {"answers": [], **content, "sections": _with_distinct_keys(content["sections"])}
     html = environment.get_template(f"{template}.html.j2").render(content)
     markdown = environment.get_template(f"{template}.md.j2").render(content)
     return Card(html, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n")
@@ -86,6 +89,7 @@ def _environment() -> Environment:
     )
     environment.filters["md"] = markdown_text
     environment.filters["fenced"] = fenced
+    environment.filters["prose"] = prose
     environment.finalize = printable
     environment.globals["model_key"] = _model_key
     environment.globals["colours"] = figures.COLOURS

@@ -67,6 +67,8 @@ def _listed(places: dict[str, list[str]]) -> str:
 def what_profiles_add(context: Context) -> list[str]:
     """Bits per person against ignoring who the person is."""
     line = context.joint
+    if line is None and context.without_profile:
+        return ["The task has no profile: no model knows who a respondent is, beyond the experimental arm."]
     if line is None:
         return ["No model on this card has a joint log-loss. Nothing here shows that profiles matter: answers given to the wrong persons within an arm would pass every other axis."]  # fmt: skip
     said = []

@@ -113,6 +113,11 @@ class Context:
         known = [one for one in AXES if one.key in present]
         return known + [axis(name) for name in present if name not in {one.key for one in known}]
 
+    @property
+    def without_profile(self) -> bool:
+        """Whether the task tells a model nothing about the respondents."""
+        return self.task.get("profile") == []
+
     @cached_property
     def joint(self) -> Line | None:
         """The joint log-loss, if any model has one."""

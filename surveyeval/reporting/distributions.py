@@ -13,7 +13,7 @@ from surveyeval.reporting import svg
 from surveyeval.reporting.blocks import Cell, Figure, FigureRow, Row, Table
 from surveyeval.reporting.figures import SHAPES, draw_value
 from surveyeval.reporting.lines import Value
-from surveyeval.reporting.numbers import MISSING, coefficient, interval, percent
+from surveyeval.reporting.numbers import MISSING, coefficient, count, interval, number, percent
 
 __all__ = ["by_arm", "coefficient_tables", "forests", "shares", "shares_table"]
 
@@ -93,6 +93,27 @@ def shares_table(tables: Sequence[Mapping[str, Any]], names: Sequence[str], peop
         rows.append(Row([head, Cell(row["label"]), held, *own], "first" if first else ""))
     columns = ["Item", "Option", people.capitalize(), *names]
     return Table("Shares of every option", columns, rows, frozenset(range(2, len(columns))), folded=True)
+
+
+def means_table(tables: Sequence[Mapping[str, Any]], names: Sequence[str], people: str) -> Table | None:
+    """Means of items with ordered answers or numbers, with the intervals of the sampling design."""
+    per_model = [[row for row in table.get("means", []) if row["arm"] == ""] for table in tables]
+    rows = []
+    for position, row in enumerate(per_model[0]):
+        own = [Cell(number(model[position]["simulated"], "ratio"), css="number") for model in per_model]
+        held = Cell(number(row["human"], "ratio"), interval(row["human_low"], row["human_high"], "ratio"), "number")
+        freedom = Cell(count(row["degrees_of_freedom"]), css="number muted")
+        rows.append(Row([Cell(row["item"], f"{count(row['n_human'])} {people}", head=True), held, freedom, *own]))
+    if not rows:
+        return None
+    note = (
+        f"Full test sample. The 95% intervals of {people} follow from weights, strata and clusters where the source has them, with "
+        "these degrees of freedom; those of a simulation would describe the model, and are not given."
+    )
+    columns = ["Item", people.capitalize(), "Degrees of freedom", *names]
+    return Table(
+        "Means of ordered and numeric items", columns, rows, frozenset(range(1, len(columns))), [note], folded=True
+    )
 
 
 def by_arm(
@@ -193,12 +214,22 @@ def coefficient_tables(tables: Sequence[Mapping[str, Any]], names: Sequence[str]
                 if row["reason"]:
                     notes.append(f"{own['term']} is not estimable with {name}. {row['reason']}.")
         sizes = ", ".join(f"{name} {row['n_simulated']:,}" for name, row in zip(names, held[0], strict=True))
-        family = "Least squares, HC2 errors" if first["family"] == "ols" else "Logit, maximum likelihood"
-        notes.insert(0, f"{family}. Complete rows: {people} {first['n_human']:,}, {sizes}.")
+        family = "Least squares" if first["family"] == "ols" else "Logit, maximum likelihood"
+        errors = _ERRORS.get(str(first.get("errors_human")), "")
+        notes.insert(0, f"{family}{errors}. Complete rows: {people} {first['n_human']:,}, {sizes}.")
         numeric = frozenset(range(2, len(columns)))
         caption = f"{regression}: {formula}"
         result.append(Table(caption, columns, rows, numeric, tuple(dict.fromkeys(notes)), folded=True))
     return result
+
+
+#: What an error of a coefficient allows for.
+_ERRORS = {
+    "HC2": ", HC2 errors",
+    "CR2": ", CR2 errors (clusters)",
+    "linearised": ", linearised errors (weights, strata and clusters)",
+    "model": ", model-based errors",
+}
 
 
 def _cell(row: Mapping[str, Any], side: str) -> Cell:

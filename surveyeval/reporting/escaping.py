@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-__all__ = ["fenced", "markdown_text", "printable"]
+__all__ = ["fenced", "markdown_text", "printable", "prose"]
 
 _CONTROL = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
@@ -15,6 +15,9 @@ _CONTROL = re.compile(
 )
 #: What would begin a list or a rule at the start of a line.
 _LIST = re.compile(r"^(\d*)([-+=.)])(?=[\s=-]|$)")
+#: Spaces that no line may end at: within an interval, and before a unit.
+_TOGETHER = re.compile(r"(?<=[\d%]) (to) (?=[−+]?\d)|(?<=\d) (?=(?:pp|bits)\b)|(?<=^[<>≤≥]) (?=\d)")
+_APOSTROPHE = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_])")
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
 
 
@@ -25,6 +28,18 @@ def printable(value: Any) -> Any:
     if isinstance(value, str) and not isinstance(value, Markup):
         return _CONTROL.sub("", value)
     return value
+
+
+def prose(text: str) -> str:
+    r"""Words of a card as they are set: intervals and units are not broken across lines, and apostrophes are curved.
+
+    Examples
+    --------
+    >>> prose("people's share, 3.1 pp (2.1 to 4.0)")
+    'people’s share, 3.1\xa0pp (2.1\xa0to\xa04.0)'
+    """
+    kept = _TOGETHER.sub(lambda found: f"\xa0{found[1]}\xa0" if found[1] else "\xa0", text)
+    return _APOSTROPHE.sub("’", kept)
 
 
 def markdown_text(text: str) -> Markup:

@@ -81,6 +81,14 @@ class Evidence:
         wanted = {**fields, **({"axis": axis} if axis else {})}
         return [row for row in self._by_quantity[name] if all(row[field] == one for field, one in wanted.items())]
 
+    def absent(self, axis: str) -> str:
+        """Why an axis does not apply to this task; empty where it does."""
+        table = self.run.estimates
+        own = table[(table["axis"] == axis) & table["model"].isin([self.run.model, ""])]
+        if not len(own) or (own["status"] != "not_applicable").any():
+            return ""
+        return str(own["reason"].iloc[0])
+
     def reference(self, row: dict[str, Any]) -> dict[str, Any] | None:
         """People's row of the same value."""
         if not self._people:

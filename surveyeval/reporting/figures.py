@@ -237,7 +237,7 @@ def recovered(lines: Sequence[tuple[str, str, Line]], names: Sequence[str]) -> F
             drawn += draw_value(scale, value, y, SHAPES[model % len(SHAPES)], model)
             text = percent(value.value) if value.ok else value.status.replace("_", " ")
             said.append(f"{name} {text}")
-            shown.append((percent(value.value), interval(value.low, value.high, "percent")) if value.ok else (text, ""))
+            shown.append((percent(value.value), interval(value.low, value.high, "percent") if value.ok else text))
         strip = svg.strip(height, f"{label}, {note}: recovered", *drawn, description="; ".join(said))
         rows.append(FigureRow(label, strip, note, shown))
     if not rows:

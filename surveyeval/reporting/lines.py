@@ -174,7 +174,11 @@ class Lines:
 
     def inapplicable(self) -> list[tuple[Line, str]]:
         """Metrics that say nothing about this task, with the reason."""
-        return [(line, line.matched(0).reason) for line in self.lines if _inapplicable(line)]
+        return [
+            (line, next((value.reason for value in line.models[0].values() if value.reason), ""))
+            for line in self.lines
+            if _inapplicable(line)
+        ]
 
 
 def _inapplicable(line: Line) -> bool:

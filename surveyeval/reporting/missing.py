@@ -24,6 +24,8 @@ _WORDS = {
     "invalid": "Invalid",
     "not_run": "Not run",
 }
+#: Rows of the table by item beyond which it is folded.
+_MANY_ROWS = 12
 _ABOUT = (
     "Not asked: left out by routing. Missing: no reason is known. Invalid: no option can be read from the answer. Not run: the "
     "model was not asked. The last two occur in simulated rows only."
@@ -42,7 +44,7 @@ def states_by_item_table(context: Context) -> Table | None:
     for item, counts in by_item.items():
         if any(set(one) - {"answered"} for one in counts):
             rows += _rows(context, item, counts)
-    return _table(context, "Answers and states, by item", "Item", rows)
+    return _table(context, "Answers and states, by item", "Item", rows, folded=len(rows) > _MANY_ROWS)
 
 
 def states_by_group_table(context: Context) -> Table | None:

@@ -85,12 +85,12 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def margin_lines(power: Power) -> list[tuple[str, tuple[str, ...]]]:
-    """Label, declared and decidable margin, and whether it can be decided."""
+def margin_lines(power: Power, *, groups: bool = False) -> list[tuple[str, tuple[str, ...]]]:
+    """Label, declared and decidable margin, and whether it can be decided; those within groups if asked for."""
     found: list[tuple[str, tuple[str, ...]]] = []
-    for row in power.margins.to_dict("records"):
+    for row in power.margins[(power.margins["group"] == "") | groups].to_dict("records"):
         words, unit = _MARGINS[row["quantity"]]
-        where = [plain(str(row[name])) for name in ("item", "arm", "rule", "regression", "term") if row[name]]
+        where = [plain(str(row[name])) for name in ("item", "group", "arm", "rule", "regression", "term") if row[name]]
         declared, decidable = row["margin"], row["decidable"]
         if row["reason"]:
             verdict = str(row["reason"])
@@ -159,7 +159,10 @@ def markdown(power: Power) -> str:
         [(f"{title}: {label}", *cells) for title, rows in lines(power) for label, cells in rows],
     )
     out += ["", *_paragraphs(reading(power)), *_paragraphs(silent(power)), "## Margins of equivalence", ""]
-    out += _table(("quantity", *MARGIN_HEADS[:-1], "remark"), [(label, *cells) for label, cells in margin_lines(power)])
+    out += _table(
+        ("quantity", *MARGIN_HEADS[:-1], "remark"),
+        [(label, *cells) for label, cells in margin_lines(power, groups=True)],
+    )
     out += ["", "## Arms and groups", "", *_paragraphs(groups_said(power))]
     return "\n".join(out).rstrip() + "\n"
 

@@ -57,7 +57,15 @@ def validity(context: Context) -> Section:
     people = [row for row in context.tables[0]["states"] if row["side"] == "people" and row["state"] != "answered"]
     said = ", ".join(f"{row['item']} {plain(row['state'])} {count(row['count'])}" for row in people)
     who, short = context.words.people.capitalize(), context.words.short
-    points = [f"{who} without an answer: {said}."] if said else [f"All test {short} answered every item."]
+    states_of = context.tables[0]["states"]
+    counted = {row["item"] for row in states_of if row["side"] == "people"}
+    # an exported run has no counts of fewer than ten people, and no others that would give them away
+    withheld = list(dict.fromkeys(row["item"] for row in states_of if row["item"] not in counted))
+    points = [f"{who} without an answer: {said}."] if said else []
+    if withheld:
+        points.append(f"{who} without an answer are too few to be counted here: {enumerate_words(withheld)}.")
+    elif not said:
+        points.append(f"All test {short} answered every item.")
     tables.sort(key=lambda table: table.folded)
     return Section("validity", "Missing and invalid answers", tables=tables, points=points)
 
@@ -77,6 +85,7 @@ def provenance(context: Context) -> Section:
         Fact("Mode", task.get("mode") or "not stated"),
         Fact("Selection", task.get("selection") or "not stated"),
         Fact("Weights", "used" if task.get("weighted") else "none in the source"),
+        Fact("Sampling design", _design(context)),
         Fact("Profile set", task.get("profile_set") or ""),
         Fact("Profile", enumerate_words(plain(name) for name in task.get("profile", [])) or "none"),
         Fact("Hidden from the model", enumerate_words(context.manifest["options"].get("hidden") or []) or "nothing"),
@@ -91,6 +100,15 @@ def provenance(context: Context) -> Section:
         rows.append(Row([Cell(item, head=True), *described, Cell(kind)]))
     table = Table("Items and their wording", ["Item", "Question", "Role", "Kind", "Wording"], rows, phone="list")
     return Section("provenance", "Provenance and wording", facts=[one for one in known if one.text], tables=[table])
+
+
+def _design(context: Context) -> str:
+    """Strata and clusters of the test people."""
+    named = (("n_strata", "strata"), ("n_psu", "clusters (PSUs)"))
+    known = [f"{count(context.sizes[key])} {words}" for key, words in named if context.sizes.get(key)]
+    if not known:
+        return "no strata or clusters in the source: every respondent counts as drawn alone"
+    return f"{enumerate_words(known)} among the test {context.words.short}; splits, intervals and tests keep to them"
 
 
 def _safe_link(url: Any) -> str:

@@ -16,7 +16,7 @@ from surveyeval.reporting.figures import legend
 from surveyeval.reporting.headlines import principal
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import MISSING, count, enumerate_words, percent, with_interval
-from surveyeval.reporting.use_table import use_section
+from surveyeval.reporting.use_table import Judged, use_section
 from surveyeval.reporting.verdicts import direction, verdict, yardstick
 
 __all__ = ["banners", "facts", "finding", "sections"]
@@ -47,10 +47,13 @@ def finding(context: Context) -> tuple[list[str], list[Saying]]:
     ]
     sayings = []
     if context.joint is None:
-        lead.append(
-            "No model here gives probabilities of people’s own answers, so there is no joint log-loss: nothing on this card "
+        why = (
+            "The task has no profile, and there is no joint log-loss: nothing on this card is about individuals."
+            if context.without_profile
+            else "No model here gives probabilities of people’s own answers, so there is no joint log-loss: nothing on this card "
             "shows that profiles matter."
         )
+        lead.append(why)
     else:
         sayings.append(_saying(context, "Read first", context.joint))
     for one in context.axes:
@@ -72,6 +75,9 @@ def _saying(context: Context, title: str, line: Line) -> Saying:
 def _knowing(context: Context) -> str:
     if not context.sizes.get("paired", True):
         return "without saying whom each row stands for"
+    if context.without_profile:
+        arms = len(context.sizes["arms"]) > 1
+        return f"knowing nothing about them{' but their experimental arm' if arms else ''}: the task has no profile"
     return f"knowing each one’s profile{_hidden(context)}"
 
 
@@ -134,13 +140,13 @@ def facts(context: Context) -> list[Fact]:
     ]
 
 
-def sections(context: Context) -> Iterator[Section]:
+def sections(context: Context, judged: Judged) -> Iterator[Section]:
     """Everything below the finding."""
+    yield use_section(context, judged)
     figure, table = glance(context)
     yield Section(
         "glance", "At a glance", figures=[figure] if figure else [], tables=[table], facts=_how_to_read(context)
     )
-    yield use_section(context)
     for one in context.axes:
         section = _with_descriptions(context, axis_section(context, one))
         yield replace(section, tables=sorted(section.tables, key=lambda table: table.folded))
@@ -245,6 +251,8 @@ def _distributions(context: Context) -> Section:
         "who answered."
     )
     tables = [distributions.shares_table(context.tables, context.names, people)]
+    means = distributions.means_table(context.tables, context.names, people)
+    tables += [means] if means else []
     if len(context.arms) > 1:
         tables += distributions.by_arm(context.tables, context.names, context.arms, people)
     drawn = distributions.shares(context.tables, context.names, people)

@@ -14,7 +14,7 @@ from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.evidence import Evidence, place
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import count, enumerate_words
-from surveyeval.reporting.quantities import axis
+from surveyeval.reporting.quantities import axis, quantity
 from surveyeval.reporting.use import EQUIVALENCES, equivalent
 
 __all__ = ["generated", "human_source", "limits", "undecided", "wording"]
@@ -32,8 +32,9 @@ def generated(context: Context) -> str:
             f"{each} were supplied{per} without saying whose profiles they answer for. They are not respondents; standard "
             "errors computed from them describe the model, not the population."
         )
+    whom = "real respondents" if context.without_profile else "real respondents’ profiles"
     return (
-        f"{each} were generated{per} for {count(context.n)} real respondents' profiles. They are not respondents; standard "
+        f"{each} were generated{per} for {count(context.n)} {whom}. They are not respondents; standard "
         "errors computed from them describe the model, not the population."
         if not context.synthetic
         else f"{each} were generated{per} for {count(context.n)} synthetic profiles. Neither side is people; standard errors "
@@ -225,6 +226,7 @@ def _limits(context: Context) -> Iterator[Fact]:
         f"Where a simulation is nearly as near as {context.words.sample}, the interval of its difference from one is about twice as "
         "wide as it need be: “not told apart” is reached easily there, and is no evidence of equality.",
     )
+    yield from _facts("Known coverage", covered(context))
     yield from _facts("Does not apply", absent_axes(context))
     yield Fact(
         "Reference",
@@ -241,6 +243,20 @@ def _limits(context: Context) -> Iterator[Fact]:
         "These results hold for this survey. Nothing here supports replacing respondents, estimating effects, or describing a "
         "subgroup that was not tested.",
     )
+
+
+def covered(context: Context) -> list[str]:
+    """Intervals on the card that are known to miss their level, see `surveyeval.engine.known_coverage`."""
+    kinds: dict[str, None] = {}
+    for run in context.runs:
+        for row in run.tables["coefficients"]:
+            if row.get("coverage"):  # runs before there was a simulation have no such field
+                kinds[f"Coefficients of the full sample, {row['family']}: {row['coverage']}."] = None
+        flagged = run.estimates[run.estimates["flags"].str.contains("covers_", regex=False)]
+        for row in flagged.to_dict("records"):
+            words = f"{quantity(row['metric'], row['name']).label}, {row['quantity'].replace('_', ' ')}"
+            kinds[f"{words}: {row['reason'].rpartition('; ')[2]}."] = None
+    return list(kinds)
 
 
 def claimed(context: Context) -> str:

@@ -128,6 +128,10 @@ def _item_shares(evidence: Evidence, margins: Mapping[str, Any]) -> Judgement:
 
 
 def _subgroups(evidence: Evidence) -> Judgement:
+    if absent := evidence.absent("subgroups"):
+        return _not_asked(
+            "subgroups", "Subgroup comparisons", "every share within every group within the margin", absent
+        )
     rows = [row for row in margin_rows(evidence, "share") if "=" in row["group"]]
     within = evidence.within_margin(
         "every share within every group within the margin", rows, "no equivalence test within groups"
@@ -200,13 +204,15 @@ def _signs(evidence: Evidence) -> Judgement:
 
 def _individuals(evidence: Evidence) -> Judgement:
     """Worse than a baseline of the pilot is not supported; better is not enough without people's own repeat."""
+    name = "joint log-loss better than what the pilot gives without a model"
+    if absent := evidence.absent("individual"):
+        return _not_asked("individuals", "Individuals", name, absent)
     rows = [
         row
         for row in _headline_rows(evidence, "gain_over_cell") + _headline_rows(evidence, "gain_over_floor")
         if row["metric"] == "joint_log_loss" and row["low"] < row["high"]
     ]  # a baseline has no gain over itself; fmt: skip
     retest = Check("as near as people are to their own repeated answers", "not run", "nobody was asked twice")
-    name = "joint log-loss better than what the pilot gives without a model"
     if not rows:
         bar = Check(name, "not run", "no probabilities of people’s own answers")
         return Judgement("individuals", "Individuals", "can't tell", "without probabilities", [bar, retest])
@@ -219,6 +225,11 @@ def _individuals(evidence: Evidence) -> Judgement:
     verdict: Verdict = "not supported" if worse else "can't tell"
     cause = "" if worse else "without a retest" if better else "at this n"
     return Judgement("individuals", "Individuals", verdict, cause, [bar, retest], reach)
+
+
+def _not_asked(key: str, title: str, name: str, reason: str) -> Judgement:
+    """A claim of which this task says nothing."""
+    return Judgement(key, title, "can't tell", "from this task", [Check(name, "not run", reason)])
 
 
 # ---- rules ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,10 @@ from surveyeval.reporting.quantities import quantity
 from surveyeval.reporting.use import EQUIVALENCES, INVALID, Judgement, judge, may_be_judged
 from surveyeval.reporting.uses import judge_uses
 
-__all__ = ["PIPELINE", "judgements", "use_section"]
+__all__ = ["PIPELINE", "Judged", "answers", "judgements", "use_section"]
+
+#: Claims and uses of each model.
+Judged = Sequence[tuple[Sequence[Judgement], Sequence[Judgement]]]
 
 #: What a card without human data says in place of verdicts.
 PIPELINE = (
@@ -28,7 +31,7 @@ _RULES = (
 )
 
 
-def judgements(context: Context) -> list[tuple[list[Judgement], list[Judgement]]]:
+def judgements(context: Context) -> Judged:
     """Claims and uses of each model; nothing on a synthetic card."""
     if not all(may_be_judged(run) for run in context.runs):
         return []
@@ -40,10 +43,27 @@ def judgements(context: Context) -> list[tuple[list[Judgement], list[Judgement]]
     return found
 
 
-def use_section(context: Context) -> Section:
+def answers(context: Context, found: Judged) -> list[Table]:
+    """The verdicts alone, a row for each model: what a reader asks first."""
+    if not found:
+        return []
+    kinds = (
+        ("What it supports", [claims for claims, _ in found]),
+        ("What it may be used for", [uses for _, uses in found]),
+    )
+    tables = []
+    for caption, by_model in kinds:
+        rows = []
+        for model, (name, own) in enumerate(zip(context.names, by_model, strict=True)):
+            cells = [Cell(one.verdict.replace("'", "’"), one.cause.replace("'", "’"), _CSS[one.verdict]) for one in own]
+            rows.append(Row([Cell(name, head=True, css="model", model=model), *cells]))
+        tables.append(Table(caption, ["Model", *(one.title for one in by_model[0])], rows, phone="list"))
+    return tables
+
+
+def use_section(context: Context, found: Judged) -> Section:
     """The use table, the uses that follow from it, and, folded, every test."""
     title, question = "What it may be used for", "By tests that the task declared, and no further than this survey."
-    found = judgements(context)
     if not found:
         return Section("use", title, "", [PIPELINE])
     tables = [
@@ -95,7 +115,7 @@ def _decisive(one: Judgement) -> Check:
     return next((check for check in one.checks if check.result in wanted[one.verdict]), one.checks[0])
 
 
-def _checks(context: Context, found: Sequence[tuple[Sequence[Judgement], Sequence[Judgement]]]) -> Table:
+def _checks(context: Context, found: Judged) -> Table:
     """Every check of every verdict."""
     rows: list[Row] = []
     by_model = [[*claims, *uses] for claims, uses in found]

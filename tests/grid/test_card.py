@@ -15,7 +15,7 @@ from surveyeval.grid.results import Selection
 from surveyeval.grid.task_view import JOINT, methods_of, views
 from tests.grid.fabricated import spec_of, study
 
-VOID = {"meta", "link", "br", "hr"}
+VOID = {"meta", "link", "br", "hr", "input"}
 SMALL = {"pilots": {"sizes": ["30", "60"]}, "baseline_sizes": [], "seeds": [0]}
 HOSTILE = "<script>alert(1)</script> *bold* [x](http://x) | `c` \x1b[31m"
 
