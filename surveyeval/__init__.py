@@ -11,11 +11,29 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from surveyeval.api import Runs, compare, finetune, load_task, power, report, run, runs, score, study
+    from surveyeval.api import (
+        Runs,
+        compare,
+        export,
+        finetune,
+        leaderboard,
+        load_task,
+        power,
+        report,
+        run,
+        runs,
+        score,
+        study,
+    )
     from surveyeval.data.sample import Sample
+    from surveyeval.engine.forecast import plan
+    from surveyeval.engine.preview import preview
+    from surveyeval.engine.profiles import simulate
     from surveyeval.engine.run import Run
     from surveyeval.errors import SurveyevalError
     from surveyeval.hookspecs import hookimpl
+    from surveyeval.task.frame import task_from_frame
+    from surveyeval.task.init import init_task
     from surveyeval.task.task import Task
 
 _PLACES = {
@@ -25,15 +43,22 @@ _PLACES = {
     "SurveyevalError": "surveyeval.errors",
     "Task": "surveyeval.task.task",
     "compare": "surveyeval.api",
+    "export": "surveyeval.api",
     "finetune": "surveyeval.api",
     "hookimpl": "surveyeval.hookspecs",
+    "init_task": "surveyeval.task.init",
+    "leaderboard": "surveyeval.api",
     "load_task": "surveyeval.api",
+    "plan": "surveyeval.engine.forecast",
     "power": "surveyeval.api",
+    "preview": "surveyeval.engine.preview",
     "report": "surveyeval.api",
     "run": "surveyeval.api",
     "runs": "surveyeval.api",
     "score": "surveyeval.api",
+    "simulate": "surveyeval.engine.profiles",
     "study": "surveyeval.api",
+    "task_from_frame": "surveyeval.task.frame",
 }
 
 __all__ = [
@@ -44,15 +69,22 @@ __all__ = [
     "Task",
     "__version__",
     "compare",
+    "export",
     "finetune",
     "hookimpl",
+    "init_task",
+    "leaderboard",
     "load_task",
+    "plan",
     "power",
+    "preview",
     "report",
     "run",
     "runs",
     "score",
+    "simulate",
     "study",
+    "task_from_frame",
 ]
 
 

@@ -17,6 +17,9 @@ from surveyeval.task.load import load_task
 if TYPE_CHECKING:
     import pandas as pd
 
+    from surveyeval.board.findings import Checked
+    from surveyeval.board.site import Site
+    from surveyeval.deposit.written import Written
     from surveyeval.engine.cache_contents import Contents
     from surveyeval.engine.comparison import Comparison
     from surveyeval.engine.experiment import Experiment
@@ -29,15 +32,19 @@ if TYPE_CHECKING:
 __all__ = [
     "Runs",
     "cache_info",
+    "check_submission",
     "clear_cache",
     "compare",
+    "export",
     "finetune",
+    "leaderboard",
     "load_task",
     "metrics",
     "power",
     "report",
     "run",
     "runs",
+    "sample",
     "score",
     "study",
 ]
@@ -59,6 +66,11 @@ class Runs(Sequence[Run]):
 
     def __len__(self) -> int:
         return len(self.runs)
+
+    def _repr_html_(self) -> str:
+        from surveyeval.engine.notebook import runs_html
+
+        return runs_html(self.runs, str(self.card))
 
     @property
     def estimates(self) -> pd.DataFrame:
@@ -431,6 +443,88 @@ def compare(
     return compare_runs(opened, metrics(progress), splits=splits, progress=progress)
 
 
+def leaderboard(
+    chosen: Iterable[str | Path | Run],
+    *,
+    output: str | Path = "site",
+    folder: str | Path = "runs",
+    progress: Progress | None = None,
+) -> Site:
+    """Make a static site of runs and submissions: a board for all that may be ranked together. Needs no model.
+
+    Parameters
+    ----------
+    chosen : iterable of str, Path or Run
+        Run directories, folders of them, beginnings of names of runs below `folder`, or files that `export` made.
+    output : path
+        Folder of the site.
+    folder : path
+    progress : Progress, optional
+
+    Returns
+    -------
+    Site
+        Its ``index`` is the page to begin with; JSON, CSV and Markdown stand beside it.
+
+    Raises
+    ------
+    SurveyevalError
+        When something cannot be opened, or nothing is left to show.
+    """
+    from surveyeval.board.entries import open_entries
+    from surveyeval.board.site import make_site
+
+    entries, notes = open_entries(chosen, folder)
+    return make_site(entries, output, metrics(progress), notes=notes, progress=progress)
+
+
+def export(chosen: str | Path | Run, *, output: str | Path | None = None, folder: str | Path = "runs") -> Path:
+    """Write a submission of a run: what a leaderboard needs of it, without respondent-level data.
+
+    Parameters
+    ----------
+    chosen : str, Path or Run
+        A run directory, or the beginning of a name below `folder`.
+    output : path, optional
+        A ``.zip`` or ``.json`` file; default: ``TASK-MODEL-ID.zip``.
+    folder : path
+
+    Raises
+    ------
+    RunError
+        When the run is not scored.
+    ConfigError
+        When `output` is another kind of file.
+    """
+    from surveyeval.board.submission import export_run
+    from surveyeval.engine.common import find_run
+
+    return export_run(chosen if isinstance(chosen, Run) else find_run(chosen, folder), output)
+
+
+def check_submission(file: str | Path) -> Checked:
+    """Check a submission against itself, and compute again what follows from its own numbers.
+
+    Parameters
+    ----------
+    file : path
+
+    Returns
+    -------
+    Checked
+        What does not hold, what does, and what nobody can tell from a submission.
+
+    Raises
+    ------
+    DataError
+        When the file is no submission.
+    """
+    from surveyeval.board import check
+    from surveyeval.board.submission import open_submission
+
+    return check.check_submission(open_submission(file))
+
+
 def power(
     task: str | Task,
     *,
@@ -477,6 +571,56 @@ def power(
     return plan(
         loaded, human, metrics(progress), people=people, pilot=pilot, splits=splits or SPLITS, seed=seed, progress=progress
     )  # fmt: skip
+
+
+def sample(
+    chosen: str | Path | Run,
+    *,
+    format: str | None = None,
+    output: str | Path | None = None,
+    identifiers: str = "pseudonyms",
+    profile: bool = True,
+    escape: bool = True,
+    programs: bool = True,
+    folder: str | Path = "runs",
+) -> Written:
+    """Write the simulated sample of a run as a file of a statistics program; every row is marked as simulated.
+
+    Parameters
+    ----------
+    chosen : str, Path or Run
+        A run directory, or the beginning of a name below `folder`.
+    format : {"csv", "parquet", "sav", "dta"}, optional
+        Default: what the ending of `output` says, else csv.
+    output : path, optional
+        Default: ``TASK-MODEL-simulated.csv``.
+    identifiers : {"pseudonyms", "numbers", "original"}
+        See `surveyeval.deposit.simulated.simulated_file`.
+    profile : bool
+        Whether the profiles are written, which are those of people.
+    escape : bool
+        Whether texts of a CSV that a spreadsheet would take for formulas are made harmless.
+    programs : bool
+        Whether programs for R (survey) and Python (statsmodels) that read the file are written beside it.
+    folder : path
+
+    Returns
+    -------
+    Written
+        The files.
+
+    Raises
+    ------
+    SurveyevalError
+        When the run is not complete, its task or data have changed, or nothing can be written.
+    """
+    from surveyeval.deposit.written import write_sample
+    from surveyeval.engine.common import find_run
+
+    run = chosen if isinstance(chosen, Run) else find_run(chosen, folder)
+    return write_sample(
+        run, format=format, output=output, identifiers=identifiers, profile=profile, escape=escape, programs=programs
+    )
 
 
 def runs(folder: str | Path = "runs") -> list[Run]:

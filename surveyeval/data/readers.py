@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 
 from surveyeval.data.codes import code
 from surveyeval.data.delimited import read_delimited
+from surveyeval.data.limesurvey import from_limesurvey, is_limesurvey
+from surveyeval.data.qualtrics import is_qualtrics, kept_columns, qualtrics_table
 from surveyeval.data.table import Table, check_header, to_codes
 from surveyeval.errors import DataError
 
-__all__ = ["ENDINGS", "Table", "read_table", "to_codes"]
+__all__ = ["ENDINGS", "Table", "read_table", "to_codes", "without_identifying"]
 
 #: Endings of the files that are read.
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".sav", ".zsav", ".dta")
@@ -25,6 +28,8 @@ ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".sav", ".zsav", ".dta")
 
 def read_table(path: Path, encoding: str = "utf-8") -> Table:
     """Read a data file: CSV, TSV, parquet, SPSS (.sav, .zsav) or Stata (.dta).
+
+    CSV files of Qualtrics and LimeSurvey are known by their header; columns that tell who people are stay out of them.
 
     Parameters
     ----------
@@ -62,7 +67,29 @@ def read_table(path: Path, encoding: str = "utf-8") -> Table:
 
         return read_statistical(raw, path, sha256, encoding)
     frame, lines = read_delimited(raw, path, encoding)
-    return Table(to_codes(frame, str(path)), sha256, name, lines)
+    if is_qualtrics(frame):
+        return qualtrics_table(frame, lines, sha256, path)
+    table = Table(to_codes(frame, str(path)), sha256, name, lines)
+    return from_limesurvey(table) if is_limesurvey(list(table.frame.columns)) else table
+
+
+def without_identifying(raw: bytes, path: Path, encoding: str = "utf-8") -> bytes | None:
+    """An export of Qualtrics or LimeSurvey without the columns that tell who people are; None for any other text file."""
+    frame, _ = read_delimited(raw, path, encoding)
+    columns = list(map(str, frame.columns))
+    if is_qualtrics(frame):
+        kept = kept_columns(frame)
+    elif is_limesurvey(columns):
+        kept = list(from_limesurvey(Table(frame.astype(object), "", path.name)).frame.columns)
+    else:
+        return None
+    if kept == columns:
+        return None
+    written = io.StringIO(newline="")
+    writer = csv.writer(written, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+    writer.writerow(kept)
+    writer.writerows(frame[kept].to_numpy().tolist())
+    return written.getvalue().encode(encoding)
 
 
 def _parquet(raw: bytes, path: Path) -> pd.DataFrame:

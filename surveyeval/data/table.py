@@ -35,6 +35,10 @@ class Table:
         Column -> its label in the file.
     user_missing : mapping of str to frozenset of str, optional
         Column -> codes that the file counts as missing. They stay codes: the task says of each which state it is.
+    withheld : mapping of str to str, optional
+        Columns of the file that are not in `frame` since they tell who people are, with what they tell.
+    notes : tuple of str, optional
+        What reading did that a person should know.
     """
 
     frame: pd.DataFrame
@@ -44,6 +48,8 @@ class Table:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     questions: Mapping[str, str] = field(default_factory=dict)
     user_missing: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def line(self, row: int) -> int | None:
         """Line of a row in the file; None where the source has no lines."""

@@ -84,6 +84,8 @@ def _loaded(path: Path) -> Mapping[str, Any]:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(f"is larger than {_MOST_BYTES // 1_000_000} MB", file=str(path))
         content = json.loads(path.read_bytes().decode("utf-8-sig"))
+        # escapes may stand for halves of characters, which no file can hold
+        content = json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
     except FileNotFoundError as error:
         raise DataError("there is no such survey file", file=str(path)) from error
     except OSError as error:

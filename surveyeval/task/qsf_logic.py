@@ -99,7 +99,8 @@ def skips(order: Flow, payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, t
             where = str(rule.get("SkipToDestination") or "")
             option = _OPTION.fullmatch(str(rule.get("ChoiceLocator") or rule.get("Locator") or ""))
             said = " ".join(plain(rule.get("Description")).split()) or f"{rule.get('Condition')} leads to {where}"
-            if option is None or rule.get("Condition") not in _CHOSEN:
+            condition = str(rule.get("Condition"))
+            if option is None or condition not in _CHOSEN:
                 found.setdefault(key, ([], []))[1].append(f"skip logic that no rule says: {said}")
                 continue
             if where == "ENDOFSURVEY":
@@ -110,9 +111,7 @@ def skips(order: Flow, payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, t
                     f"who chose {label!r} left the survey here; take these people out of the data, or write ask_if below"
                 )
                 continue
-            stay = Comparison(
-                option["question"], "!=" if rule["Condition"] == "Selected" else "==", choice=option["choice"]
-            )
+            stay = Comparison(option["question"], "!=" if condition == "Selected" else "==", choice=option["choice"])
             over = _jumped(order, place, where)
             if over is None:
                 found.setdefault(key, ([], []))[1].append(f"skip logic whose destination is not found: {said}")

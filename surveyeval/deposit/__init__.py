@@ -1,0 +1,1 @@
+"""What leaves for other programs and for archives: simulated samples with their labels, and estimates."""
