@@ -15,7 +15,8 @@ from scipy import optimize, stats
 from surveyeval.data.design import Design, simple_design
 from surveyeval.engine.design_based import linearised
 from surveyeval.engine.full_regression import Fit, unidentified
-from surveyeval.metric._categorical import MultinomialLogit, OrderedLogit, climb
+from surveyeval.metric._categorical import MultinomialLogit, OrderedLogit
+from surveyeval.metric._zeros import climb
 
 __all__ = ["fit_multinomial", "fit_ordered"]
 
@@ -27,9 +28,7 @@ _Z = float(stats.norm.ppf(0.975))
 _NOBODY = "nobody has this outcome"
 
 
-def fit_ordered(
-    X: FloatArray, y: IntArray, weight: FloatArray, outcomes: int, design: Design | None = None
-) -> Fit:
+def fit_ordered(X: FloatArray, y: IntArray, weight: FloatArray, outcomes: int, design: Design | None = None) -> Fit:
     """Proportional-odds logit; entry 0 of the result, which stands for the cuts, is not estimable.
 
     Parameters
@@ -67,9 +66,7 @@ def fit_ordered(
     return _spread(found, own, scale, np.flatnonzero(kept), tuple(reasons), len(y), errors)
 
 
-def fit_multinomial(
-    X: FloatArray, y: IntArray, weight: FloatArray, outcomes: int, design: Design | None = None
-) -> Fit:
+def fit_multinomial(X: FloatArray, y: IntArray, weight: FloatArray, outcomes: int, design: Design | None = None) -> Fit:
     """Baseline-category logit: the p coefficients of outcome 1, of outcome 2, ..., outcome 0 being the reference.
 
     Parameters
@@ -120,7 +117,9 @@ def _errors(weight: FloatArray, design: Design | None) -> str:
     return "linearised" if weighted or drawn else "model"
 
 
-def _fitted(model: OrderedLogit | MultinomialLogit, weight: FloatArray, design: Design | None, errors: str) -> _Found | str:
+def _fitted(
+    model: OrderedLogit | MultinomialLogit, weight: FloatArray, design: Design | None, errors: str
+) -> _Found | str:
     """Maximum likelihood with its errors, or why there is none."""
     w = weight / weight.mean()
     size = model.start(w[None]).shape[1]

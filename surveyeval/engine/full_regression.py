@@ -134,14 +134,19 @@ def fit_logit(X: FloatArray, y: FloatArray, weight: FloatArray, design: Design |
     for column in np.flatnonzero(kept)[infinite]:
         reasons[column] = "separation: some values leave only one outcome"
     kept = np.array([not reason for reason in reasons])
+    used = np.flatnonzero(kept)
     if infinite.any():
-        for column, reason in enumerate(unidentified(np.where(kept, X, 0.0)[rows])):
-            if kept[column] and reason:
+        # On the rows that are left, sums of the infinite coefficients are finite: their columns stay, and tell nothing.
+        runaway = [j for j, reason in enumerate(reasons) if reason.startswith("separation")]
+        order = np.array([*(j for j in runaway if j == 0), *used, *(j for j in runaway if j)])
+        alone = np.array([not reason for reason in unidentified(X[rows][:, order])])
+        for column in order[~alone]:
+            if kept[column]:
                 reasons[column] = "separation leaves no rows to estimate it"
-        kept = np.array([not reason for reason in reasons])
-    if not kept.any() or rows.sum() <= kept.sum() or np.ptp(y[rows]) == 0:
+        used, kept = order[alone], np.array([not reason for reason in reasons])
+    if not kept.any() or rows.sum() <= len(used) or np.ptp(y[rows]) == 0:
         return _nothing(X, y, errors, "separation: the response is predicted without error")
-    design_matrix, w = X[rows][:, kept], weight[rows]
+    design_matrix, w, told = X[rows][:, used], weight[rows], kept[used]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = GLM(y[rows], design_matrix, family=Binomial(), var_weights=w / w.mean())
@@ -149,12 +154,13 @@ def fit_logit(X: FloatArray, y: FloatArray, weight: FloatArray, design: Design |
     if not result.converged or not np.all(np.isfinite(result.bse)):
         return _nothing(X, y, errors, "maximum likelihood did not converge")
     if plain:
-        return _spread(X, y, kept, result.params, result.bse, _Z, tuple(reasons), errors)
+        return _spread(X, y, kept, result.params[told], result.bse[told], _Z, tuple(reasons), errors)
     p = np.asarray(result.fittedvalues)
     scores = design_matrix * (w * (y[rows] - p))[:, None]
     bread = np.linalg.inv((design_matrix * (w * p * (1 - p))[:, None]).T @ design_matrix)
     within = (simple_design(len(y)) if design is None else design).take(rows)
-    return _linearised(X, y, kept, np.asarray(result.params), scores @ bread, within, tuple(reasons))
+    estimate = np.asarray(result.params)[told]
+    return _linearised(X, y, kept, estimate, (scores @ bread)[:, told], within, tuple(reasons))
 
 
 def _linearised(

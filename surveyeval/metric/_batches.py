@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,6 @@ class Packed:
         """(b, p, p) ``X' diag(w) X`` for each row of (b, n) weights."""
         return np.asarray((weight @ self._products)[:, self._place].reshape(len(weight), self.p, self.p))
 
-    def quadratic(self, matrix: FloatArray) -> FloatArray:
+    def quadratic(self, matrix: NDArray[Any]) -> FloatArray:
         """(b, n) ``x' M x`` for each of (b, p, p) symmetric matrices and each row x of the design."""
         return np.asarray((matrix[:, self._one, self._other] * self._twice) @ self._products.T)

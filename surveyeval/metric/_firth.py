@@ -193,7 +193,7 @@ def climb(X: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[FloatArray,
             break
         w, m = weight[rows], mu[rows]
         inverse = np.linalg.pinv(information[rows], hermitian=True)
-        hat = w * m * (1 - m) * packed.quadratic(inverse)
+        hat = packed.quadratic(inverse) * (w * m * (1 - m))
         score = (w * (y - m) + hat * (0.5 - m)) @ X
         step = np.einsum("bpq,bq->bp", inverse, score)
         step *= np.minimum(1.0, 5.0 / np.maximum(np.abs(step).max(axis=1), 1e-300))[:, None]

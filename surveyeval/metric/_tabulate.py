@@ -81,6 +81,8 @@ def _first(result: Any, rows: int) -> Any:
         return result[:rows]
     if isinstance(result, list | tuple):
         return type(result)(_first(part, rows) for part in result)
+    if hasattr(result, "first"):
+        return result.first(rows)
     return replace(result, **{each.name: _first(getattr(result, each.name), rows) for each in fields(result)})
 
 
@@ -104,8 +106,8 @@ class Memo:
 
     All metrics of one split are asked for the same weights; identity of the array would not do, since callers may
     fill one buffer again and again, unless it cannot be written to. Those who ask for the first few sets of weights of a
-    remembered matrix get the first few results: a result is an array with a row for each set of weights, or a list, tuple
-    or dataclass of such.
+    remembered matrix get the first few results: a result is an array with a row for each set of weights, a list, tuple or
+    dataclass of such, or has a method `first` that takes their number.
     """
 
     def __init__(self, size: int = 3) -> None:

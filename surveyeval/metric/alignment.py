@@ -7,6 +7,7 @@ the metric with ``_pooled``. A task without arms has one arm and no pooled value
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, ClassVar
 from weakref import ref
 
@@ -62,15 +63,27 @@ def wasserstein(p: FloatArray, q: FloatArray, layout: Layout) -> FloatArray:
 
     Parameters and result as in `total_variation`; in [0, 1]. NaN for items without order.
     """
-    result = np.full((*p.shape[:-1], len(layout.items)), np.nan)
+    below, gaps, known = _scale(layout)
+    difference = p - q
+    result = np.abs(np.nan_to_num(difference) @ below) @ gaps
+    result[..., ~known] = np.nan
+    result[np.isnan(difference[..., layout.starts])] = np.nan
+    return np.asarray(result)
+
+
+@lru_cache(maxsize=16)
+def _scale(layout: Layout) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Which options lie below each step of a scale (C, steps), the steps as shares of the scale (steps, J), who has one."""
+    below, gaps = np.zeros((layout.width, layout.width)), np.zeros((layout.width, len(layout.items)))
+    known = np.array([item.ordered and np.ptp(item.values) > 0 for item in layout.items], dtype=bool)
     for j, (item, columns) in enumerate(zip(layout.items, layout.slices, strict=True)):
-        scale = np.ptp(item.values)
-        if not item.ordered or scale == 0:
-            continue
-        order = np.argsort(item.values, kind="stable")
-        difference = np.cumsum((p - q)[..., columns][..., order], axis=-1)[..., :-1]
-        result[..., j] = np.abs(difference) @ np.diff(item.values[order]) / scale
-    return result
+        if known[j]:
+            order = np.argsort(item.values, kind="stable")
+            for step, gap in enumerate(np.diff(item.values[order])):
+                below[columns.start + order[: step + 1], columns.start + step] = 1
+                gaps[columns.start + step, j] = gap / np.ptp(item.values)
+    used = gaps.any(axis=1)
+    return below[:, used], gaps[used], known
 
 
 def _missing_cells(task: Task, human: Table, simulated: Table) -> dict[int, str]:

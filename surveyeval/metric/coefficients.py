@@ -1,8 +1,10 @@
 """Coefficient recovery: the same regressions on people and simulation, at the same size.
 
 Terms are all non-intercept terms. A term that cannot be estimated among people leaves the comparison; one that cannot be
-estimated in the simulation counts as not significant and as a missed sign. Logits are fitted with Firth's penalty on both
-sides, always, since halves separate. Logit coefficients carry the residual scale: a less noisy simulator has larger ones.
+estimated in the simulation counts as not significant and as a missed sign. Logits (of two outcomes, ordered, multinomial)
+have Firth's bias reduction on both sides, always, since halves separate: it keeps estimates finite. The terms of a
+multinomial logit are counted in each equation; cuts of an ordered one are no terms. Logit coefficients carry the residual
+scale: a less noisy simulator has larger ones.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ from scipy import stats
 
 from surveyeval.data.sample import Sample
 from surveyeval.metric._tabulate import Memo
+from surveyeval.metric.categorical import firth_multinomial, firth_ordered
 from surveyeval.metric.clustered import ols_cr2
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.metric.regression import Fits, firth_logit, ols_hc2
+from surveyeval.task.formulas import Design
 from surveyeval.task.schema import RegressionSpec
 from surveyeval.task.task import Task
 
@@ -47,7 +51,6 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 BLOCKS = ("treatment", "belief", "demographic")
-SUPPORTED = ("ols", "logit")
 _CRITICAL = float(stats.norm.ppf(0.975))
 
 
@@ -69,13 +72,19 @@ class Fitter:
     def __init__(self, task: Task, sample: Sample, regressions: Sequence[RegressionSpec]) -> None:
         self.names = [regression.name for regression in regressions]
         self.designs = [(regression.family, task.design(sample, regression)) for regression in regressions]
+        #: For each regression the places of intercepts among the coefficients.
+        self.intercepts = [
+            np.arange(design.X.shape[1] * equations) % design.X.shape[1] == 0
+            for family, design in self.designs
+            for equations in (max(len(design.outcomes) - 1, 1) if family == "multinomial" else 1,)
+        ]
         self.unit = None if sample.psu is None else sample.units()
         self.memo = Memo(8)
         #: A weight that all share is no frequency: a logit would take it for one.
         self.scale = 1.0 if sample.weighted or not sample.n else float(sample.weight.max())
 
     def fits(self, weight: FloatArray) -> list[Fits]:
-        """Coefficients of each regression, the intercept first."""
+        """Coefficients of each regression, the intercept first; of a multinomial logit in each equation."""
         return self.memo.get("fits", weight, lambda: [self._fit(number, weight) for number in range(len(self.designs))])
 
     def _fit(self, number: int, weight: FloatArray) -> Fits:
@@ -83,13 +92,20 @@ class Fitter:
         rows = design.valid
         if family == "ols" and self.unit is not None:
             return ols_cr2(design.X[rows], design.y[rows], weight[:, rows], self.unit[rows])
+        w = weight[:, rows] / self.scale
+        if design.outcomes:
+            several = firth_ordered if family == "ordered" else firth_multinomial
+            return several(design.X[rows], design.y[rows].astype(np.int64), w, len(design.outcomes))
         fit = ols_hc2 if family == "ols" else firth_logit
-        return fit(design.X[rows], design.y[rows], weight[:, rows] / self.scale)
+        return fit(design.X[rows], design.y[rows], w)
 
     def fit(self, weight: FloatArray) -> Terms:
         """Terms of all regressions side by side."""
-        fits = self.fits(weight)
-        return Terms(np.hstack([one.coefficient[:, 1:] for one in fits]), np.hstack([one.se[:, 1:] for one in fits]))
+        parts = [
+            (one.coefficient[:, ~intercept], one.se[:, ~intercept])
+            for one, intercept in zip(self.fits(weight), self.intercepts, strict=True)
+        ]
+        return Terms(np.hstack([b for b, _ in parts]), np.hstack([se for _, se in parts]))
 
 
 def fitter_of(task: Task, sample: Sample, regressions: Sequence[RegressionSpec], cache: dict[Any, Any]) -> Fitter:
@@ -103,16 +119,17 @@ def fitter_of(task: Task, sample: Sample, regressions: Sequence[RegressionSpec],
 
 def usable_regressions(task: Task, human: Sample) -> tuple[list[RegressionSpec], str]:
     """Regressions that are compared, and a sentence on those that the people's sample rules out."""
-    usable = [regression for regression in task.spec.regressions if regression.family in SUPPORTED]
+    usable = list(task.spec.regressions)
     parts = {"weights": human.weighted, "strata": human.stratum is not None, "clusters": human.psu is not None}
     if not any(parts.values()):
         return usable, ""
-    # Model-based errors of a logit are wrong under weights and clusters, and Firth's penalty has no weighted form here;
+    # Model-based errors of a logit are wrong under weights and clusters, and Firth's reduction has no weighted form here;
     # the jackknife in strata weights its replicates.
-    left_out = [regression.name for regression in usable if regression.family == "logit"]
+    left_out = [regression.name for regression in usable if regression.family != "ols"]
     design = " and ".join(part for part, there in parts.items() if there)
-    said = f"survey {design} rule out Firth's logit ({', '.join(left_out)}); declare a linear probability model"
-    return [regression for regression in usable if regression.family != "logit"], said if left_out else ""
+    remedy = "declare a linear probability model, or least squares of a scale"
+    said = f"survey {design} rule out Firth's logit ({', '.join(left_out)}); {remedy}"
+    return [regression for regression in usable if regression.family == "ols"], said if left_out else ""
 
 
 class Compared:
@@ -126,7 +143,7 @@ class Compared:
         self.unpaired = not simulated.paired and any(task.needs_profile(regression) for regression in regressions)
         self.human = fitter_of(task, human, regressions, cache)
         self.simulated = fitter_of(task, simulated, regressions, cache)
-        self.blocks = np.array([block for _, design in self.human.designs for block in design.blocks])
+        self.blocks = np.array([block for _, design in self.human.designs for _, block in metric.names(design)])
 
     def values(self, human: FloatArray, simulated: FloatArray, seed: int) -> Values:
         """Values for B pairs of weight vectors."""
@@ -176,8 +193,6 @@ class CoefficientMetric:
         """None, or why there is nothing to compare."""
         if not task.spec.regressions:
             return "the task declares no regressions"
-        if not any(regression.family in SUPPORTED for regression in task.spec.regressions):
-            return "no regression of the task has a family that this version supports"
         return None
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Compared:
@@ -187,6 +202,10 @@ class CoefficientMetric:
     def terms(self, fitter: Fitter, weight: FloatArray) -> Terms:
         """The numbers that are compared: coefficients as they are."""
         return fitter.fit(weight)
+
+    def names(self, design: Design) -> tuple[tuple[str, str], ...]:
+        """Name and block of each of these numbers of a regression."""
+        return design.coefficients
 
     def loss(self, value: FloatArray) -> FloatArray | None:
         """Distance from the target, if there is one."""
@@ -275,7 +294,8 @@ class SignF1(CoefficientMetric):
     ``F1 = 2 TP / (#{p != 0} + #{t != 0})`` over all terms but intercepts, t and p being the sign of a coefficient that
     differs from 0 at the 5% level and 0 otherwise, among people and in the simulation, and TP the number of terms with
     ``t = p != 0``. A significant wrong sign is a false discovery and a miss. Halves are fitted alike: least squares
-    with HC2 errors, logits with Firth's penalty.
+    with HC2 errors, logits (of two outcomes, ordered, multinomial) with Firth's bias reduction. A term of a multinomial
+    logit counts once in each equation.
 
     Range
     -----

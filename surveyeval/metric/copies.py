@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
+from surveyeval.metric._subsample import SUBSAMPLE, subsample
 from surveyeval.metric._tabulate import Bound, kish, once
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
@@ -92,26 +93,43 @@ class LongestCopy:
         elif not set(human.respondent).isdisjoint(pilot.respondent):
             reason = "test people are pilot respondents of other folds, so they repeat themselves"
         if reason:
-            status = dict.fromkeys(keys, ("not_applicable", reason))
+            refused = dict.fromkeys(keys, ("not_applicable", reason))
 
             def nothing(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
-                return Values(keys, np.full((len(human_weights), 2), np.nan), status=status)
+                return Values(keys, np.full((len(human_weights), 2), np.nan), status=refused)
 
             return Bound(nothing)
+        places = [subsample(sample.respondent, "copies") for sample in (human, simulated)]
+        of_pilot = subsample(pilot.respondent, "copies of")
+        status: dict[Key, tuple[str, str]] = {}
+        flags: dict[Key, tuple[str, ...]] = {}
+        if len(places[1]) < simulated.n or len(of_pilot) < pilot.n:
+            said = (
+                f"random subsamples of {len(places[1]):,} of {simulated.n:,} rows and {len(of_pilot):,} of {pilot.n:,}"
+            )
+            status = dict.fromkeys(keys, ("ok", f"{said} pilot rows, since rows are compared in pairs"))
+            flags = dict.fromkeys(keys, (SUBSAMPLE,))
+            pilot = once(cache, pilot, "copies of", lambda: pilot.take(of_pilot))
         theirs, made = (
-            once(cache, sample, "copies", lambda sample=sample: _agreement(task, human, sample, pilot, cache))  # type: ignore[misc]
-            for sample in (human, simulated)
+            once(
+                cache,
+                sample,
+                "copies",
+                lambda sample=sample, rows=rows: _agreement(task, human, sample, rows, pilot, cache),  # type: ignore[misc]
+            )
+            for sample, rows in zip((human, simulated), places, strict=True)
         )
-        status = {}
-        if not any(simulated.answered(item.name).any() for item in task.items):
+        silent = not any(simulated.answered(item.name).any() for item in task.items)
+        if silent:
             status = dict.fromkeys(keys, ("not_estimable", "no simulated answer"))
 
         def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
-            people, rows = (_summary(x, w) for x, w in ((theirs, human_weights), (made, simulated_weights)))
-            n = [kish(w.sum(axis=1), (w * w).sum(axis=1)) for w in (human_weights, simulated_weights)]
-            value = np.full_like(rows, np.nan) if status else rows
+            weights = [w[:, rows] for w, rows in zip((human_weights, simulated_weights), places, strict=True)]
+            people, rows = (_summary(x, w) for x, w in zip((theirs, made), weights, strict=True))
+            n = [kish(w.sum(axis=1), (w * w).sum(axis=1)) for w in weights]
+            value = np.full_like(rows, np.nan) if silent else rows
             n_eff = np.repeat(np.minimum(*n)[:, None], 2, axis=1)
-            return Values(keys, value, np.abs(value - people), status=status, n_eff=n_eff)
+            return Values(keys, value, np.abs(value - people), status=status, flags=flags, n_eff=n_eff)
 
         return Bound(compute)
 
@@ -125,23 +143,25 @@ def _summary(agreement: FloatArray, weights: FloatArray) -> FloatArray:
         return np.column_stack([np.where(largest < 0, np.nan, largest), weights @ agreement / total])
 
 
-def _agreement(task: Task, human: Sample, sample: Sample, pilot: Sample, cache: dict[Any, Any]) -> FloatArray:
-    """(n,) share of fields that each row has in common with the pilot row that it agrees with most."""
+def _agreement(
+    task: Task, human: Sample, sample: Sample, rows: NDArray[np.int64], pilot: Sample, cache: dict[Any, Any]
+) -> FloatArray:
+    """Share of fields that each of some rows has in common with the pilot row that it agrees with most."""
     same_people = sample.respondent is human.respondent or np.array_equal(sample.respondent, human.respondent)
     known = (
-        once(cache, human, "copies of profiles", lambda: _profiles(task, human, pilot))
+        once(cache, human, "copies of profiles", lambda: _profiles(task, human.take(rows), pilot))
         if same_people
-        else _profiles(task, sample, pilot)
+        else _profiles(task, sample.take(rows), pilot)
     )
     fields = len(task.profile) + int(task.is_experiment) + len(task.items)
-    closest = np.zeros(sample.n)
-    answers = [(sample.answers[item.name], pilot.answers[item.name]) for item in task.items]
-    for start in range(0, sample.n, _AT_ONCE):
-        rows = slice(start, start + _AT_ONCE)
-        agreed = known[rows].copy()
+    closest = np.zeros(len(rows))
+    answers = [(sample.answers[item.name][rows], pilot.answers[item.name]) for item in task.items]
+    for start in range(0, len(rows), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        agreed = known[part].copy()
         for own, theirs in answers:
-            agreed += (own[rows, None] == theirs[None, :]) & (own[rows, None] >= 0)
-        closest[rows] = agreed.max(axis=1)
+            agreed += (own[part, None] == theirs[None, :]) & (own[part, None] >= 0)
+        closest[part] = agreed.max(axis=1)
     return closest / fields
 
 

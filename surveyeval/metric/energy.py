@@ -110,15 +110,24 @@ def _energy(
     people: Table, human_weights: FloatArray, rows: Table, simulated_weights: FloatArray, distances: list[FloatArray]
 ) -> FloatArray:
     """(B, G, J) energy distance within groups; NaN where a side has fewer than two respondents with weight."""
+    layout = people.layout
+    between = np.zeros((layout.width, layout.width))
+    for d, place in zip(distances, layout.slices, strict=True):
+        between[place, place] = d
     sides = ((people, human_weights), (rows, simulated_weights))
-    counts, totals, squares = zip(*((t.counts(w), t.total(w), t.squares(w)) for t, w in sides), strict=True)
-    columns = []
-    for j, (d, place) in enumerate(zip(distances, people.layout.slices, strict=True)):
-        p, q = (c[:, :, place] for c in counts)
-        (W, V), (Q, R) = ((x[:, :, j] for x in pair) for pair in (totals, squares))
-        # A respondent is at distance 0 from itself, so leaving those pairs out changes the denominator alone.
-        pairs = [np.where(kish(w, s) > 1 + 1e-9, w * w - s, 0.0) for w, s in ((W, Q), (V, R))]
-        across = ratio(np.sum((p @ d) * q, axis=2), W * V)
-        within = [ratio(np.sum((c @ d) * c, axis=2), n) for c, n in zip((p, q), pairs, strict=True)]
-        columns.append(2 * across - within[0] - within[1])
-    return np.stack(columns, axis=2)
+    within = [
+        table.of("energy within", w, lambda table=table, w=w: _within(table, w, between))  # type: ignore[misc]
+        for table, w in sides
+    ]
+    pairs = people.total(human_weights) * rows.total(simulated_weights)
+    products = (people.counts(human_weights) @ between) * rows.counts(simulated_weights)
+    across = ratio(np.add.reduceat(products, layout.starts, axis=2), pairs)
+    return np.asarray(2 * across - within[0] - within[1])
+
+
+def _within(table: Table, weights: FloatArray, between: FloatArray) -> FloatArray:
+    """(B, G, J) mean distance of two respondents of one side."""
+    counts, total, squares = table.counts(weights), table.total(weights), table.squares(weights)
+    # A respondent is at distance 0 from itself, so leaving those pairs out changes the denominator alone.
+    pairs = np.where(kish(total, squares) > 1 + 1e-9, total * total - squares, 0.0)
+    return ratio(np.add.reduceat((counts @ between) * counts, table.layout.starts, axis=2), pairs)

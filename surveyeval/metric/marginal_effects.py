@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveyeval.metric._batches import Packed, families
+from surveyeval.metric.categorical import CategoricalFits
+from surveyeval.metric.categorical_effects import multinomial_effects, ordered_effects
 from surveyeval.metric.coefficients import CoefficientMetric, Fitter, Terms, both, exaggeration, share, share_differing
 from surveyeval.metric.protocol import MetricSpec
 from surveyeval.metric.regression import Fits
+from surveyeval.task.formulas import Design
 
 __all__ = ["AMEExaggeration", "AMEShareDiffering", "AverageMarginalEffects", "logit_effects"]
 
@@ -78,22 +81,39 @@ def _inverse(information: FloatArray) -> FloatArray:
     except np.linalg.LinAlgError:
         return np.asarray(np.linalg.pinv(information, hermitian=True))
     condition = np.linalg.norm(inverse, axis=(1, 2)) * np.linalg.norm(information, axis=(1, 2))
-    return inverse if (condition < 1e12).all() else np.asarray(np.linalg.pinv(information, hermitian=True))
+    safe = (condition < 1e12).all()
+    return np.asarray(inverse if safe else np.linalg.pinv(information, hermitian=True), dtype=float)
+
+
+def _effects_of(family: str, design: Design, fits: Fits, weight: FloatArray) -> Fits:
+    """Effects of one regression, each outcome's intercept first; coefficients of least squares are effects already."""
+    rows = design.valid
+    if family == "logit":
+        return logit_effects(design.X[rows], fits, weight[:, rows])
+    if not isinstance(fits, CategoricalFits):
+        return fits
+    X, y = design.X[rows], design.y[rows].astype(np.int64)
+    if family == "ordered":
+        return ordered_effects(X, y, fits, weight[:, rows], np.array(design.values))
+    return multinomial_effects(X, y, fits, weight[:, rows], len(design.outcomes))
 
 
 class _OnEffects(CoefficientMetric):
     """Shared: compares average marginal effects instead of coefficients."""
 
+    def names(self, design: Design) -> tuple[tuple[str, str], ...]:
+        """Name and block of each effect of a regression."""
+        return design.effects
+
     def terms(self, fitter: Fitter, weight: FloatArray) -> Terms:
-        """Effects of all regressions side by side; coefficients of least squares are effects already."""
+        """Effects of all regressions side by side."""
 
         def make() -> Terms:
             parts = []
             for (family, design), fits in zip(fitter.designs, fitter.fits(weight), strict=True):
-                rows = design.valid
-                w = weight[:, rows] / fitter.scale
-                own = logit_effects(design.X[rows], fits, w) if family == "logit" else fits
-                parts.append((own.coefficient[:, 1:], own.se[:, 1:]))
+                own = _effects_of(family, design, fits, weight / fitter.scale)
+                effects = np.arange(own.coefficient.shape[1]) % design.X.shape[1] > 0
+                parts.append((own.coefficient[:, effects], own.se[:, effects]))
             return Terms(np.hstack([b for b, _ in parts]), np.hstack([se for _, se in parts]))
 
         return fitter.memo.get("effects", weight, make)
@@ -111,7 +131,9 @@ class AverageMarginalEffects(_OnEffects):
 
     ``sqrt(mean (e_S - e_H)^2 / (se_H^2 + se_S^2))`` over the terms of logits and of least squares, and by block. The
     effect of a term in a logit is ``b mean mu (1 - mu)``, the mean derivative of the probability, with standard errors
-    by the delta method; for least squares it is the coefficient.
+    by the delta method; for least squares it is the coefficient. In a multinomial logit a term has an effect on the
+    probability of each outcome, the reference among them; in an ordered one it has one, on the expected response in
+    the units of its options.
 
     Range
     -----

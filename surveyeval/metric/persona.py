@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
 from surveyeval.data.seeds import generator
+from surveyeval.metric._subsample import SUBSAMPLE, subsample
 from surveyeval.metric._tabulate import Bound, arm_index, kish, once, ratio
 from surveyeval.metric.accuracy import people_of, predictions
 from surveyeval.metric.protocol import Key, MetricSpec, Values
@@ -30,7 +31,7 @@ class _Agreement:
     """How well each prediction fits each person of the same arm and cell: one square table for each of them."""
 
     def __init__(self, task: Task, human: Sample, simulated: Sample, cache: dict[Any, Any]) -> None:
-        self.reason = ""
+        self.reason, self.note = "", ""
         self.strata: list[tuple[IntArray, FloatArray]] = []
         given = predictions(task, simulated)
         if isinstance(given, str):
@@ -41,7 +42,14 @@ class _Agreement:
         number = answered.sum(axis=1)
         # Sorted by respondent, so that permutations do not depend on the order of rows.
         order = np.argsort(simulated.respondent.astype(str), kind="stable")
-        order = order[number[order] > 0]
+        known = number > 0
+        rows = np.flatnonzero(known)
+        kept = rows[subsample(simulated.respondent[rows], "persona")]
+        if len(kept) < len(rows):
+            self.note = f"a random subsample of {len(kept):,} of {len(rows):,} rows, since rows are compared in pairs"
+            known = np.zeros(simulated.n, dtype=bool)
+            known[kept] = True
+        order = order[known[order]]
         stratum = _strata(task, simulated, cache)
         for one in np.unique(stratum[order]):
             rows = order[stratum[order] == one]
@@ -84,15 +92,19 @@ class _Persona:
         key = Key(self.spec.name)
         agreement = once(cache, simulated, "persona", lambda: _Agreement(task, human, simulated, cache))
         status = {key: ("not_applicable", agreement.reason)} if agreement.reason else {}
+        flags = {key: (SUBSAMPLE,)} if agreement.note else {}
+        if agreement.note and not status:
+            status = {key: ("ok", agreement.note)}
 
         def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
-            if status:
+            if agreement.reason:
                 nothing = np.full((len(simulated_weights), 1), np.nan)
                 return Values([key], nothing, status=status)
             rows = np.concatenate([rows for rows, _ in agreement.strata])
             counted = simulated_weights[:, rows]
             n_eff = kish(counted.sum(axis=1), (counted**2).sum(axis=1))[:, None]
-            return Values([key], self.compute(agreement, simulated_weights, seed)[:, None], status=status, n_eff=n_eff)
+            value = self.compute(agreement, simulated_weights, seed)[:, None]
+            return Values([key], value, status=status, flags=flags, n_eff=n_eff)
 
         return Bound(compute)
 

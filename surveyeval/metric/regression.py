@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,7 +155,7 @@ def _ols(X: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[FloatArray, 
 
 
 def _ols_from(
-    X: FloatArray, y: FloatArray, weight: FloatArray, packed: Packed, inverse: FloatArray
+    X: FloatArray, y: FloatArray, weight: FloatArray, packed: Packed, inverse: NDArray[Any]
 ) -> tuple[FloatArray, FloatArray]:
     p = X.shape[1]
     beta = np.einsum("bpq,bq->bp", inverse, weight @ (X * y[:, None]))

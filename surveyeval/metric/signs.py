@@ -194,21 +194,21 @@ class _ComparedWithTruth(Compared):
     ) -> None:
         super().__init__(metric, task, human, simulated, cache)
         regressions, _ = usable_regressions(task, human)
-        self.truth = _true_terms(task, regressions, [design.terms for _, design in self.human.designs])
+        self.truth = _true_terms(task, regressions, [design.coefficients for _, design in self.human.designs])
 
     def people(self, weight: FloatArray) -> Terms:
         """The truth, which is the same in every half."""
         return Terms(*(np.broadcast_to(x, (len(weight), len(x))) for x in (self.truth.b, self.truth.se)))
 
 
-def _true_terms(task: Task, regressions: Sequence[RegressionSpec], terms: Sequence[Sequence[str]]) -> Terms:
+def _true_terms(task: Task, regressions: Sequence[RegressionSpec], terms: Sequence[Sequence[tuple[str, str]]]) -> Terms:
     """True coefficients with errors so small that everything but zero is significant; NaN where none is declared."""
     declared = task.spec.truth or {}
     b = np.array(
         [
             declared.get(regression.name, {}).get(term, np.nan)
             for regression, own in zip(regressions, terms, strict=True)
-            for term in own
+            for term, _ in own
         ]
     )
     return Terms(b, np.where(b == 0, 1.0, np.abs(b) / 1e3))

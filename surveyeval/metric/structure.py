@@ -15,7 +15,8 @@ from scipy import stats
 
 from surveyeval.data.sample import Sample
 from surveyeval.metric._tabulate import once
-from surveyeval.metric.coefficients import SUPPORTED, fitter_of, usable_regressions
+from surveyeval.metric.categorical import CategoricalFits, influences
+from surveyeval.metric.coefficients import fitter_of, usable_regressions
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.metric.regression import Fits
 from surveyeval.task.formulas import Design
@@ -24,7 +25,6 @@ from surveyeval.task.task import Task
 __all__ = ["StructureTest", "StructureWald", "structure_tests"]
 
 FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 
@@ -60,17 +60,21 @@ class _Side:
     family: str
     rows: IntArray
     X: FloatArray
-    outer: FloatArray
 
 
 def _side(family: str, design: Design) -> _Side:
     rows = np.flatnonzero(design.valid)
     X = design.X[rows]
-    return _Side(design, family, rows, X, (X[:, :, None] * X[:, None, :]).reshape(len(X), X.shape[1] ** 2))
+    return _Side(design, family, rows, X)
 
 
-def _bread(side: _Side, fits: Fits, weight: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Inverse information (B, p, p), weighted residuals (B, n) and estimable columns (B, p)."""
+def _products(weight: FloatArray, X: FloatArray, Y: FloatArray) -> FloatArray:
+    """(B, p, p) ``X' diag(w) Y``; one after the other, since few sets of weights are asked for and the rows may be many."""
+    return np.stack([(X.T * w) @ Y for w in weight]) if len(weight) else np.zeros((0, X.shape[1], Y.shape[1]))
+
+
+def _bread(side: _Side, fits: Fits, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Inverse information (B, p, p) and weighted residuals (B, n)."""
     p = side.X.shape[1]
     known = np.isfinite(fits.coefficient)
     eta = np.where(known, fits.coefficient, 0.0) @ side.X.T
@@ -80,41 +84,59 @@ def _bread(side: _Side, fits: Fits, weight: FloatArray) -> tuple[FloatArray, Flo
     else:
         mu = 1 / (1 + np.exp(-np.clip(eta, -500, 500)))
         curve, residual = weight * mu * (1 - mu), weight * (y - mu)
-    information = (curve @ side.outer).reshape(-1, p, p) * (known[:, :, None] & known[:, None, :])
+    information = _products(curve, side.X, side.X) * (known[:, :, None] & known[:, None, :])
     information[:, np.arange(p), np.arange(p)] += ~known
     inverse = np.asarray(np.linalg.pinv(information, hermitian=True), dtype=float)
-    return inverse, residual, known
+    return inverse, residual
+
+
+def _covariance(
+    people: _Side, h: Fits, human: FloatArray, rows: _Side, s: Fits, simulated: FloatArray,
+    shared: tuple[IntArray, IntArray],
+) -> FloatArray:  # fmt: skip
+    """(B, p, p) covariance of the difference of coefficients.
+
+    The sum over respondents of the outer product of what each contributes: the influence of the simulated row minus the
+    influence of the person's own.
+    """
+    if isinstance(h, CategoricalFits) and isinstance(s, CategoricalFits):
+        left, right = (
+            influences(side.X, side.design.y[side.rows].astype(np.int64), fits, weight)
+            for side, fits, weight in ((people, h, human), (rows, s, simulated))
+        )
+        cross = left[:, shared[0]].transpose(0, 2, 1) @ right[:, shared[1]]
+        own = left.transpose(0, 2, 1) @ left + right.transpose(0, 2, 1) @ right
+        return np.asarray(own - cross - cross.transpose(0, 2, 1))
+    A, r = _bread(people, h, human)
+    C, q = _bread(rows, s, simulated)
+    V = A @ _products(r**2, people.X, people.X) @ A + C @ _products(q**2, rows.X, rows.X) @ C
+    mine, theirs = shared
+    together = r[:, mine] * q[:, theirs]
+    if together.any():
+        cross = A @ _products(together, people.X[mine], rows.X[theirs]) @ C
+        V = V - cross - cross.transpose(0, 2, 1)
+    return np.asarray(V)
 
 
 def _wald(
     people: _Side, h: Fits, human: FloatArray, rows: _Side, s: Fits, simulated: FloatArray,
     shared: tuple[IntArray, IntArray],
 ) -> tuple[FloatArray, IntArray, IntArray]:  # fmt: skip
-    """(B,) chi-squared, degrees of freedom and clusters.
-
-    The covariance of the difference of slopes is the sum over respondents of the outer product of what each contributes:
-    the influence of the simulated row minus the influence of the person's own.
-    """
-    p = people.X.shape[1]
-    A, r, known_h = _bread(people, h, human)
-    C, q, known_s = _bread(rows, s, simulated)
-    V = A @ (r**2 @ people.outer).reshape(-1, p, p) @ A + C @ (q**2 @ rows.outer).reshape(-1, p, p) @ C
+    """(B,) chi-squared, degrees of freedom and clusters."""
+    V = _covariance(people, h, human, rows, s, simulated, shared)
     mine, theirs = shared
-    together = r[:, mine] * q[:, theirs]
-    if together.any():
-        pairs = (people.X[mine][:, :, None] * rows.X[theirs][:, None, :]).reshape(len(mine), p * p)
-        cross = A @ (together @ pairs).reshape(-1, p, p) @ C
-        V = V - cross - cross.transpose(0, 2, 1)
+    places = np.arange(V.shape[1])
     n = (human > 0).sum(axis=1) + (simulated > 0).sum(axis=1)
     n = n - ((human[:, mine] > 0) & (simulated[:, theirs] > 0)).sum(axis=1)
     V = V * (n / np.maximum(n - 1, 1))[:, None, None]
-    tested = known_h & known_s & (np.arange(p) > 0)
+    intercept = places % people.X.shape[1] == 0
+    tested = np.isfinite(h.coefficient) & np.isfinite(s.coefficient) & ~intercept
     d = np.where(tested, s.coefficient - h.coefficient, 0.0)
     V = V * (tested[:, :, None] & tested[:, None, :])
-    V[:, np.arange(p), np.arange(p)] += ~tested
+    V[:, places, places] += ~tested
     # A side without residuals gives a singular covariance; the pseudo-inverse would call that agreement.
     usable = np.linalg.eigvalsh(V)[:, 0] > 1e-12 * np.abs(np.einsum("bpp->bp", V)).max(axis=1)
-    solved = np.linalg.solve(np.where(usable[:, None, None], V, np.eye(p)), d[..., None])[..., 0]
+    solved = np.linalg.solve(np.where(usable[:, None, None], V, np.eye(V.shape[1])), d[..., None])[..., 0]
     df = tested.sum(axis=1)
     chi2 = np.where(usable & (df > 0), np.sum(d * solved, axis=1), np.nan)
     return chi2, df, n
@@ -135,8 +157,8 @@ class StructureWald:
 
     ``d' V^-1 d / df`` with the differences d of the slopes, the test of ``(x1 + ... + xk) * source`` in the stacked
     data. A value for each regression, and their mean. Errors are sandwich errors clustered by respondent with the
-    factor n / (n - 1), since every profile occurs twice; logits are fitted with Firth's penalty. The p-value of the
-    full sample is given by `structure_tests`.
+    factor n / (n - 1), since every profile occurs twice; logits (of two outcomes, ordered, multinomial) are fitted with
+    Firth's bias reduction. The p-value of the full sample is given by `structure_tests`.
 
     Range
     -----
@@ -186,8 +208,6 @@ class StructureWald:
         """None, or why there is nothing to compare."""
         if not task.spec.regressions:
             return "the task declares no regressions"
-        if not any(regression.family in SUPPORTED for regression in task.spec.regressions):
-            return "no regression of the task has a family that this version supports"
         return None
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> _Bound:
