@@ -365,7 +365,7 @@ class _Checker:
                 if name not in self.formulas:
                     continue
                 terms_known = _true_terms(*self.formulas[name])
-                if term not in terms_known:
+                if terms_known and term not in terms_known:
                     self._unknown_key(("truth", name, term), term, terms_known)
 
     def _unknown_key(self, route: Route, term: str, known: list[str]) -> None:
@@ -402,15 +402,16 @@ class _Checker:
 
 
 def _true_terms(formula: formulas.Formula, family: str, reference: Any) -> list[str]:
-    """Names of coefficients whose truth may be declared; thresholds of an ordered logit have none."""
+    """Names of coefficients whose truth may be declared; empty while the family or the reference is not right."""
     if family == "ordered":
-        return list(formula.terms)
-    terms = ["intercept", *formula.terms]
-    if family != "multinomial":
-        return terms
+        return list(formula.terms)  # cuts are no terms
+    if family in ("ols", "logit"):
+        return ["intercept", *formula.terms]
     codes = [code for code, _ in formula.response_type.levels]
-    reference = reference if reference in codes else next(iter(codes), None)
-    return [f"{term}[{code}]" for code in codes if code != reference for term in terms]
+    if family != "multinomial" or not codes or (reference is not None and reference not in codes):
+        return []
+    others = formulas.outcomes(formula.response_type, family, reference)[1:]
+    return [f"{term}[{code}]" for code in others for term in ("intercept", *formula.terms)]
 
 
 def _profile_type(field: Any) -> ColumnType | None:

@@ -101,6 +101,20 @@ def test_separated_logit_term_is_named_and_the_limit_of_the_others_is_found():
     assert "separation" in fit.reason[2]
 
 
+def test_a_separated_reference_group_takes_the_intercept_along_and_leaves_the_others():
+    n = 400
+    group = (np.arange(n) < 150).astype(float)
+    x = RNG.normal(size=n)
+    y = (1 + x + RNG.logistic(size=n) > 0).astype(float)
+    y[group == 0] = 1.0
+    fit = fit_logit(np.column_stack([np.ones(n), x, group]), y, np.ones(n))
+    rest = group == 1
+    expected = sm.Logit(y[rest], sm.add_constant(x[rest])).fit(disp=0)
+    assert fit.coefficient[1] == pytest.approx(expected.params[1], abs=1e-6)
+    assert fit.error[1] == pytest.approx(expected.bse[1], abs=1e-5)
+    assert np.isnan(fit.coefficient[[0, 2]]).all()
+
+
 def test_complete_separation_and_constant_responses_give_no_coefficient():
     x = np.linspace(-1, 1, 40)
     X, w = np.column_stack([np.ones(40), x]), np.ones(40)

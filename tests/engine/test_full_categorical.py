@@ -45,7 +45,7 @@ def test_an_ordered_logit_is_that_of_polr():
     fit = fit_ordered(X, PLACED, ONES, 7)
     np.testing.assert_allclose(fit.coefficient[1:], expected("ordered coef", 3), rtol=1e-6)
     np.testing.assert_allclose(fit.error[1:], expected("ordered se", 3), rtol=1e-6)
-    np.testing.assert_allclose(fit.error[1:], expected("ordered polr se", 3), rtol=1e-4)  # by differences of the score
+    np.testing.assert_allclose(fit.error[1:], expected("ordered polr se", 3), rtol=2e-4)  # by wide differences
     reach = stats.norm.ppf(0.975) * fit.error[1:]
     np.testing.assert_allclose(fit.high[1:] - fit.coefficient[1:], reach)
     assert fit.errors == "model"

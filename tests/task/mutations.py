@@ -206,6 +206,7 @@ def dangling_mutations() -> list[Mutation]:
                 Mutation("set", ("regressions", n, "blocks", block, k), "nobody", (formula,)) for k in range(len(terms))
             ]
     found.append(Mutation("set", ("regressions", 0, "event"), "7", (("regressions", 0, "formula"), ("items", 2))))
+    found.append(Mutation("set", ("regressions", 2, "reference"), "7", (("regressions", 2, "formula"), ("items", 0))))
     found.append(Mutation("rename", ("truth", "trust model"), "nobody", (("regressions",),)))
     needs = (("regressions",), ("items", 1), ("arms", "levels"), ("profile", "age"))
     found.append(Mutation("rename", ("truth", "trust model", "age"), "nobody", needs))
@@ -253,7 +254,6 @@ LATER_FIELDS: dict[Field, tuple[Route, Any]] = {
 }
 #: Values of later versions, of fields that there are.
 LATER_VALUES: dict[Field, set[str]] = {
-    ("RegressionSpec", "family"): {"ordered", "multinomial"},
     ("RegressionSpec", "errors"): {"model"},  # model-based errors of a logit are there, of ols they are not
 }
 #: Fields that name a column of the data file.

@@ -140,17 +140,34 @@ def test_what_lacks_something_is_reported_where_it_stands(old: str, new: str, pl
     assert message in found
 
 
-def test_unsupported_families_are_notes(tmp_path: Path) -> None:
+def test_unsupported_fields_are_notes(tmp_path: Path) -> None:
     path = tmp_path / "task.yaml"
-    path.write_text(
-        RICH.replace("family: ols\n    errors: CR2", "family: ordered").replace(
-            "    kind: binary", "    bins: [1]\n    kind: binary"
-        )
-    )
-    lines = path.read_text().splitlines()
-    found = notes(load_task(str(path)))
-    assert [one.line for one in found] == [
-        next(n for n, line in enumerate(lines, 1) if "ordered" in line),
-        next(n for n, line in enumerate(lines, 1) if "bins" in line),
-    ]
-    assert all("not supported in this version" in one.message for one in found)
+    path.write_text(RICH.replace("    kind: binary", "    bins: [1]\n    kind: binary"))
+    (found,) = notes(load_task(str(path)))
+    assert found.line == next(n for n, line in enumerate(path.read_text().splitlines(), 1) if "bins" in line)
+    assert "not supported in this version" in found.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "message"),
+    [
+        ("    reference: r\n", "    reference: x\n", "regressions[2].reference", "'party'"),
+        ("    family: multinomial\n    reference: r\n", "    family: ordered\n", "regressions[2].family", "options in an order"),
+        ("family: ols\n    errors: CR2", "family: ols\n    reference: '1'", "regressions[1].reference", "no reference outcome"),
+        ("formula: party ~ school", "formula: gender ~ school", "regressions[2].family", "three outcomes or more"),
+        ("    school[o]: 0.2", "    school[r]: 0.2", "truth.party model.school[r]", "no term of the regression"),
+        ("    school[o]: 0.2", "    school: 0.2", "truth.party model.school", "no term of the regression"),
+        ("family: ols\n    errors: CR2", "family: multinomial", "truth.trust model.age", "no term of the regression"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_several_outcomes_is_reported(old: str, new: str, field: str, message: str) -> None:
+    assert old in RICH
+    found = check(RICH.replace(old, new))
+    assert any(f" {field}: " in one and message in one for one in found), found
+
+
+def test_true_intercepts_may_be_declared_for_each_outcome_and_none_for_cuts() -> None:
+    assert not check(RICH.replace("    school[o]: 0.2", "    intercept[o]: 0.2"))
+    text = RICH.replace("family: ols\n    errors: CR2", "family: ordered")
+    assert not check(text)
+    assert check(text.replace("    age: 0.1\n    message", "    intercept: 0.1\n    message"))

@@ -400,8 +400,8 @@ regressions:
 def test_a_second_name_of_an_ordered_item_has_its_levels(tmp_path: Path) -> None:
     path = tmp_path / "task.yaml"
     path.write_text(RICH.replace("  distrust: 10 - trust", "  distrust: 10 - trust\n  alias: trust").replace(
-        "formula: trust ~ age + message", 'formula: trust ~ C(alias, ref="3") + message').replace("        - age\nequiv", "        - alias\nequiv")
-        .replace("truth:\n  trust model:\n    age: 0.1\n    message[B]: 0.5\n", ""))  # fmt: skip
+        "formula: trust ~ age + message", 'formula: trust ~ C(alias, ref="3") + message').replace("        - age\n  - name: party", "        - alias\n  - name: party")
+        .replace("  trust model:\n    age: 0.1\n    message[B]: 0.5\n", ""))  # fmt: skip
     task = load_task(str(path))
     made = task.design(_sample(), task.spec.regressions[1])
     assert made.terms == ("alias[1]", "alias[2]", "message[B]")
@@ -410,13 +410,32 @@ def test_a_second_name_of_an_ordered_item_has_its_levels(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("family", ["ordered", "multinomial"])
-def test_families_of_later_versions_are_valid_and_noted(family: str, tmp_path: Path) -> None:
+def test_responses_of_several_outcomes_are_positions(family: str, tmp_path: Path) -> None:
     path = tmp_path / "task.yaml"
-    path.write_text(RICH.replace("    family: ols\n    errors: CR2\n", f"    family: {family}\n"))
-    (note,) = [one for one in notes(load_task(str(path))) if one.field != "equivalence"]
-    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if family in text)
-    assert (note.file, note.line, note.field) == (str(path), line, "regressions[1].family")
-    assert "not supported in this version" in note.message
+    path.write_text(RICH.replace("    family: ols\n    errors: CR2\n", f"    family: {family}\n").replace(
+        "    age: 0.1\n    message[B]: 0.5\n", "    age: 0.1\n" if family == "ordered" else "    age[2]: 0.1\n"))  # fmt: skip
+    task = load_task(str(path))
+    assert notes(task) == []
+    made, sample = task.design(_sample(), task.spec.regressions[1]), _sample()
+    assert made.outcomes == ("1", "2", "3")
+    np.testing.assert_array_equal(made.y[made.valid], sample.answers["trust"][made.valid])
+    if family == "ordered":
+        assert made.values == (0, 5, 10)
+        assert [name for name, _ in made.coefficients] == [name for name, _ in made.effects] == ["age", "message[B]"]
+    else:
+        assert made.values == ()
+        assert [name for name, _ in made.coefficients] == ["age[2]", "message[B][2]", "age[3]", "message[B][3]"]
+        assert [block for _, block in made.coefficients] == ["demographic", "treatment"] * 2
+        assert [name for name, _ in made.effects][:2] == ["age[1]", "message[B][1]"]
+
+
+def test_the_reference_outcome_comes_first(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(RICH)
+    made = (task := load_task(str(path))).design(_sample(), task.spec.regressions[2])
+    assert made.outcomes == ("r", "d", "o")
+    answers = _sample().answers["party"]
+    np.testing.assert_array_equal(made.y[made.valid], np.array([1, 0, 2])[answers[made.valid]])
 
 
 def test_formulas_know_what_they_refer_to() -> None:

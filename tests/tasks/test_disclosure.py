@@ -19,6 +19,7 @@ from surveyeval.data.sample import Sample
 from surveyeval.task.human import load_human
 from surveyeval.task.load import load_task
 from surveyeval.task.task import Task
+from tests.tasks.printed import assert_printed, coefficients, tables
 
 TASK = Path(__file__).parents[2] / "tasks" / "disclosure"
 
@@ -262,6 +263,35 @@ def test_multinomial_logit_of_action_recovers_the_mechanism(raw: pd.DataFrame) -
         abs(fit.params.loc[t, side] - v) / fit.bse.loc[t, side] for side in exact for t, v in exact[side].items()
     ]
     assert max(distance) < 2.1
+
+
+def test_tables_of_both_logits_are_the_printed_ones(task: Task, people: Sample, raw: pd.DataFrame) -> None:
+    found = coefficients(tables(task, people))
+    assert_printed(
+        found,
+        "believed",
+        {
+            "verified": ".87 (.12)",
+            "congruent": ".17 (.15)",
+            "incongruent": "-.49 (.15)",
+            "age10": ".14 (.04)",
+        },
+    )
+    assert task.spec.truth is not None
+    declared = {term: value for term, value in task.spec.truth["action"].items() if "intercept" not in term}
+    assert declared.keys() == {term for regression, term in found if regression == "action"}
+    for term, value in declared.items():
+        coefficient, error = found["action", term]
+        assert abs(coefficient - value) < 2.1 * error, term
+
+
+def test_truth_of_the_ordered_logit_is_structural(task: Task, generator: ModuleType) -> None:
+    population = derived(pd.DataFrame(generator.generate(seed=1, n=60_000)))
+    assert task.spec.truth is not None
+    terms = population[["verified", "congruent", "incongruent", "age10", "man", "college"]]
+    fit = OrderedModel(population.believed, terms, distr="logit").fit(method="newton", disp=0, maxiter=50)
+    for term in terms:
+        assert abs(fit.params[term] - task.spec.truth["believed"][term]) < 4 * fit.bse[term]
 
 
 def test_truth_is_what_a_large_population_gives(task: Task, generator: ModuleType) -> None:
