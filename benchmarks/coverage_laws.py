@@ -1,4 +1,4 @@
-"""Populations whose every number is known, and samples drawn from them: what benchmarks/coverage.py measures with.
+"""Populations whose every number is known, and samples drawn from them: what benchmarks/interval_coverage.py measures with.
 
 A small survey of four ordered items, one action and four regions. Its law is a table of probabilities of all 1,250 answer
 vectors for each region, so that population values are sums over it. People are drawn one by one; or with unequal

@@ -1,4 +1,4 @@
-"""What one replication of benchmarks/coverage.py computes: a sample, and every interval that the package gives for it.
+"""What one replication of benchmarks/interval_coverage.py computes: a sample, and every interval that the package gives for it.
 
 Intervals come from `describe`, `equivalence_rows` and `evaluate`, as in a run. Expected values of what is computed in halves come
 from fresh samples, one random half split each, without any resampling.

@@ -1,4 +1,4 @@
-"""The tables that benchmarks/coverage.py prints."""
+"""The tables that benchmarks/interval_coverage.py prints."""
 
 from __future__ import annotations
 

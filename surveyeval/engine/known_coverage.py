@@ -1,6 +1,6 @@
 """Intervals that are known to miss their level: what the simulation of docs/coverage.md found, for rows and cards to say.
 
-`benchmarks/coverage.py` draws studies from known populations and counts how often intervals contain what they are about. Kinds
+`benchmarks/interval_coverage.py` draws studies from known populations and counts how often intervals contain what they are about. Kinds
 of intervals that do so clearly more or less often than they ought to are listed here with the size and the sampling they were
 found with; a result of such a kind and of similar size carries a flag and a sentence.
 """

@@ -13,11 +13,11 @@ import statsmodels.api as sm
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-import benchmarks.coverage as command
-from benchmarks.coverage import Plan, Store, compute
+import benchmarks.interval_coverage as command
 from benchmarks.coverage_laws import ITEMS, REGIONS, SCALE, World, exact, marginal, task
 from benchmarks.coverage_parts import SETTINGS, Cell, cells, replicate, truth
 from benchmarks.coverage_table import FULL, HALF, Column, Line, rate, report, table, within
+from benchmarks.interval_coverage import Plan, Store, compute
 from surveyeval.engine.describe import describe
 from surveyeval.engine.equivalence import equivalence_rows
 from surveyeval.engine.estimates import make_table
@@ -141,14 +141,14 @@ def test_a_command_that_was_stopped_goes_on_and_other_seeds_begin_anew(tmp_path,
 
 def test_tables_mark_what_is_outside_and_say_how_many_gave_an_interval() -> None:
     inside, outside = (1.0, 0.0, 2.0), (5.0, 4.0, 6.0)
-    found = [{"mean/trust": inside} if number < 90 else {"mean/trust": outside} for number in range(100)]
+    found = [{"mean/trust": inside} if number < 80 else {"mean/trust": outside} for number in range(100)]
     found += [{} for _ in range(100)]
     given = Column(Cell("simple", 60, half=False), found, {"mean/trust": (1.0, 0.0)})
     line = FULL[0]
     measured = rate(line, given)
-    assert (measured.share, measured.given, measured.n) == (90.0, 50.0, 200)
+    assert (measured.share, measured.given, measured.n) == (80.0, 50.0, 200)
     assert not within(line, measured)
-    assert "(50)90.0*" in "\n".join(table("title", FULL, [given]))
+    assert "(50)80.0*" in "\n".join(table("title", FULL, [given]))
     text = report([given], 1, 10, 1000)
     assert "no coverage is claimed" in " ".join(text.split())
     assert "3.0" in text  # 1.96 sqrt(.95 .05 / 200), in points

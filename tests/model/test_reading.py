@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from surveyeval.data.sample import State
 from surveyeval.model.reading import LONGEST, read_answer
+from surveyeval.task.catalogue import shipped_names
 from surveyeval.task.interview import Question
 from surveyeval.task.load import load_task
 from surveyeval.task.render import composed_person, interviews
@@ -186,8 +187,8 @@ LABEL = ("{l}", "{l}.", "“{l}”", "**{l}**", "{u}", "{a}) {l}", "{a}. {l}", "
 
 def _shipped() -> list[Question]:
     found = []
-    for name in ("anes96", "disclosure"):
-        task = load_task(f"tasks/{name}/task.yaml")
+    for name in shipped_names():
+        task = load_task(name)
         for options in ("letters", "numbers", "text"):
             for order in ("fixed", "reversed"):
                 shown = task.spec.interview.model_copy(update={"options": options, "order": order})

@@ -1,8 +1,8 @@
 """How often intervals contain what they are about: the tables of docs/coverage.md.
 
-    python benchmarks/coverage.py                         everything, as in docs/coverage.md; about an hour
-    python benchmarks/coverage.py --parts full --replications 200 --sizes 60 250
-    python benchmarks/coverage.py --minutes 10            as many replications as go into ten minutes, and the table
+    python benchmarks/interval_coverage.py                         everything, as in docs/coverage.md; about an hour
+    python benchmarks/interval_coverage.py --parts full --replications 200 --sizes 60 250
+    python benchmarks/interval_coverage.py --minutes 10            as many replications as go into ten minutes, and the table
 
 Samples are drawn again and again from populations that are known, and every interval that a run would give is computed by
 the package itself. Finished replications are kept under --store: a command that was stopped goes on where it was. What was

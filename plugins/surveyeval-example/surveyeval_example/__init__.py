@@ -1,0 +1,1 @@
+"""A plugin for surveyeval. `hooks` says what it brings."""

@@ -1,0 +1,1 @@
+"""GGUF models through llama.cpp. `hooks` says what is registered."""
