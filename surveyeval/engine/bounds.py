@@ -128,7 +128,7 @@ def bounds(task: Task, human: Sample, simulated: Sequence[Sample]) -> Iterator[R
         ``option``, ``value``, ``low``, ``high``, ``invalid``, ``status``, ``reason``.
     """
     concerned = []
-    for item in task.items:
+    for item in task.measured:
         share = float(np.mean([_invalid(sample, item, np.ones(sample.n, dtype=bool)) for sample in simulated]))
         if share > MANY_INVALID:
             concerned.append(item.name)

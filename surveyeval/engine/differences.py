@@ -91,7 +91,7 @@ def thetas(task: Task, human: Sample, draws: Sequence[Sample], seed: int) -> Ite
     for arm in ["", *arms]:
         sides = _Sides(task, human, draws, arm=arm)
         where = "within the arm" if arm else "arms pooled" if arms else "full test sample"
-        for item in task.items:
+        for item in task.measured:
             if margins.share is not None:
                 yield _shares(sides, item, margins.share, f"{_SHARE}, {where}")
             if margins.mean_sd is not None and item.ordered:
@@ -103,11 +103,11 @@ def thetas(task: Task, human: Sample, draws: Sequence[Sample], seed: int) -> Ite
             index, labels = task.groups(human, subgroup)
             for number, label in enumerate(labels):
                 sides = _Sides(task, human, draws, group=f"{subgroup}={label}", member=index == number)
-                for item in task.items:
+                for item in task.measured:
                     yield _shares(sides, item, margins.share, f"{_SHARE}, within the group", "subgroups")
     if margins.sd_ratio is not None:
         sides = _Sides(task, human, draws)
-        for item in task.items:
+        for item in task.measured:
             if item.ordered:
                 yield _spread(sides, item, float(np.log1p(margins.sd_ratio)))
     if margins.effect is not None:

@@ -389,7 +389,7 @@ def table_by_arm(task: Task, sample: Sample, cache: dict[Any, Any]) -> Table:
         cache,
         sample,
         ("table", "arm"),
-        lambda: Table(Layout(task.items), sample, arm_grouping(task, sample, cache)),
+        lambda: Table(Layout(task.measured), sample, arm_grouping(task, sample, cache)),
     )
 
 
@@ -402,6 +402,6 @@ def table_by_group(
 
     def make() -> Table:
         grouping = _shared(cache, f"groups by {subgroup}", index, lambda: Grouping(index, len(labels)))
-        return Table(Layout(task.items), sample, grouping)
+        return Table(Layout(task.measured), sample, grouping)
 
     return once(cache, sample, ("table", subgroup), make), labels

@@ -36,7 +36,7 @@ def predictions(task: Task, simulated: Sample) -> Mapping[str, FloatArray] | str
     if not simulated.paired:
         return UNPAIRED
     found = {}
-    for item in task.items:
+    for item in task.measured:
         given = simulated.probabilities.get(item.name)
         if given is None:
             if item.name in simulated.log_prob:
@@ -117,7 +117,7 @@ class Accuracy:
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples; only the weights of the simulated side are used, since rows are paired."""
-        names = [item.name for item in task.items]
+        names = [item.name for item in task.measured]
         keys = [Key(name, item=item) for name in ("accuracy", "accuracy_modal") for item in ("", *names)]
         given = predictions(task, simulated)
         if isinstance(given, str):
@@ -199,13 +199,13 @@ class PearsonR:
 
     def applicable(self, task: Task) -> str | None:
         """None, or the reason why this metric says nothing about this task."""
-        if not any(scores(item) is not None for item in task.items):
+        if not any(scores(item) is not None for item in task.measured):
             return "no item is ordered or binary"
         return nothing_known(task)
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples; only the weights of the simulated side are used, since rows are paired."""
-        items = [(item, score) for item in task.items if (score := scores(item)) is not None]
+        items = [(item, score) for item in task.measured if (score := scores(item)) is not None]
         keys = [Key(self.spec.name), *(Key(self.spec.name, item=item.name) for item, _ in items)]
         given = predictions(task, simulated)
         if isinstance(given, str):

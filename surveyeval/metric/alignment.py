@@ -114,7 +114,7 @@ class _Alignment:
 
     def applicable(self, task: Task) -> str | None:
         """None, or the reason why this metric says nothing about this task."""
-        if self.ordered_only and not any(item.ordered for item in task.items):
+        if self.ordered_only and not any(item.ordered for item in task.measured):
             return "no item has ordered options"
         return None
 
@@ -126,8 +126,8 @@ class _Alignment:
 
     def _bind(self, task: Task, human: Sample, simulated: Sample, cache: dict[Any, Any]) -> Bound:
         people, rows = table_by_arm(task, human, cache), table_by_arm(task, simulated, cache)
-        wanted = [j for j, item in enumerate(task.items) if item.ordered or not self.ordered_only]
-        names = [task.items[j].name for j in wanted]
+        wanted = [j for j, item in enumerate(task.measured) if item.ordered or not self.ordered_only]
+        names = [task.measured[j].name for j in wanted]
         name, arms = self.spec.name, task.arms if task.is_experiment else ()
         keys = [Key(name, headline=True), *(Key(name, item=item) for item in names)]
         keys += [Key(name, arm=arm.key, floor="pooled") for arm in arms]
@@ -136,7 +136,7 @@ class _Alignment:
         reasons = _missing_cells(task, people, rows)
         status = {}
         for key in keys:
-            concerned = [reasons[j] for j in wanted if j in reasons and key.item in ("", task.items[j].name)]
+            concerned = [reasons[j] for j in wanted if j in reasons and key.item in ("", task.measured[j].name)]
             if concerned:
                 status[key] = ("not_estimable", "; ".join(concerned))
         blocked = np.array([key in status for key in keys])

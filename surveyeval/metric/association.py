@@ -26,7 +26,7 @@ _NEARLY_ONE = 1 - 1e-9
 def beliefs(task: Task) -> tuple[Item, ...]:
     """Items from which actions should follow: beliefs, or attitudes where a task asks no belief."""
     for role in ("belief", "attitude"):
-        found = tuple(item for item in task.items if item.role == role)
+        found = tuple(item for item in task.measured if item.role == role)
         if found:
             return found
     return ()
@@ -35,7 +35,7 @@ def beliefs(task: Task) -> tuple[Item, ...]:
 def pairs_of(task: Task) -> tuple[tuple[Item, Item], ...]:
     """Pairs of items whose association is compared: those that the task declares, or every belief with every action."""
     if task.spec.associations:
-        asked = {item.name: item for item in task.items}
+        asked = {item.name: item for item in task.measured}
         return tuple(
             (asked[declared.predictor], asked[outcome])
             for declared in task.spec.associations

@@ -65,7 +65,7 @@ class _Columns:
 
     def __init__(self, task: Task, sample: Sample, cache: dict[Any, Any]) -> None:
         answers, owner, squares = [], [], []
-        for j, item in enumerate(task.items):
+        for j, item in enumerate(task.measured):
             index, score = sample.answers[item.name], scores(item)
             known = index >= 0
             if score is not None:
@@ -202,7 +202,7 @@ class ClassifierAUC:
             found = np.unique(number)
         identity = (number, number) if same else (number[: human.n], number[human.n :])
         status: dict[Key, tuple[str, str]] = {}
-        if not any(simulated.answered(item.name).any() for item in task.items):
+        if not any(simulated.answered(item.name).any() for item in task.measured):
             status = dict.fromkeys(keys, ("not_estimable", "no simulated answer"))
         elif not simulated.paired:
             status = dict.fromkeys(keys[1:], ("not_applicable", UNPAIRED))

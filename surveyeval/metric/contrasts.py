@@ -135,7 +135,7 @@ class GroupContrastSlope:
         """None, or the reason why this metric says nothing about this task."""
         if not task.spec.subgroups:
             return "the task declares no subgroups"
-        return None if any(scores(item) is not None for item in task.items) else "no item is ordered or binary"
+        return None if any(scores(item) is not None for item in task.measured) else "no item is ordered or binary"
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples."""
@@ -147,7 +147,7 @@ class GroupContrastSlope:
             rows, _ = table_by_group(task, human, simulated, subgroup, cache)
             derived_from = task.inputs(subgroup)
             items = [
-                j for j, item in enumerate(task.items) if scores(item) is not None and item.name not in derived_from
+                j for j, item in enumerate(task.measured) if scores(item) is not None and item.name not in derived_from
             ]
             large = people.n_eff(people.weight)[0].min(axis=1) >= 2 * SMALLEST_HALF
             keys.append(Key(self.spec.name, group=subgroup))

@@ -78,7 +78,7 @@ class LongestCopy:
 
     def applicable(self, task: Task) -> str | None:
         """None, or the reason why this metric says nothing about this task."""
-        if task.profile or len(task.items) > 1:
+        if task.profile or len(task.measured) > 1:
             return None
         return "the task has no profile and one item, so that every answer is a copy of somebody's"
 
@@ -119,7 +119,7 @@ class LongestCopy:
             )
             for sample, rows in zip((human, simulated), places, strict=True)
         )
-        silent = not any(simulated.answered(item.name).any() for item in task.items)
+        silent = not any(simulated.answered(item.name).any() for item in task.measured)
         if silent:
             status = dict.fromkeys(keys, ("not_estimable", "no simulated answer"))
 
@@ -153,9 +153,9 @@ def _agreement(
         if same_people
         else _profiles(task, sample.take(rows), pilot)
     )
-    fields = len(task.profile) + int(task.is_experiment) + len(task.items)
+    fields = len(task.profile) + int(task.is_experiment) + len(task.measured)
     closest = np.zeros(len(rows))
-    answers = [(sample.answers[item.name][rows], pilot.answers[item.name]) for item in task.items]
+    answers = [(sample.answers[item.name][rows], pilot.answers[item.name]) for item in task.measured]
     for start in range(0, len(rows), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         agreed = known[part].copy()

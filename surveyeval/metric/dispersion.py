@@ -68,7 +68,7 @@ class _Spread:
 
     def applicable(self, task: Task) -> str | None:
         """None, or the reason why this metric says nothing about this task."""
-        return None if any(map(self.wanted, task.items)) else "no item of the task has the kind of options it needs"
+        return None if any(map(self.wanted, task.measured)) else "no item of the task has the kind of options it needs"
 
     def keys(self, names: list[str]) -> list[Key]:
         """What is returned: the summary first."""
@@ -84,14 +84,14 @@ class _Spread:
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples."""
         people, rows = table_by_arm(task, human, cache), table_by_arm(task, simulated, cache)
-        wanted = [j for j, item in enumerate(task.items) if self.wanted(item)]
-        keys = self.keys([task.items[j].name for j in wanted])
+        wanted = [j for j, item in enumerate(task.measured) if self.wanted(item)]
+        keys = self.keys([task.measured[j].name for j in wanted])
         theirs, own = (within_arm_spread(table, table.weight)[0, wanted] for table in (people, rows))
         estimable = theirs > 0
         status: dict[Key, tuple[str, str]] = {}
         flags: dict[Key, tuple[str, ...]] = {}
         for key in keys:
-            chosen = [i for i, j in enumerate(wanted) if key.item in ("", task.items[j].name)]
+            chosen = [i for i, j in enumerate(wanted) if key.item in ("", task.measured[j].name)]
             if not estimable[chosen].any():
                 status[key] = ("not_estimable", "people do not differ within arms")
             elif np.isnan(own[chosen]).any():

@@ -86,10 +86,10 @@ class EnergyDistance:
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples."""
         people, rows = table_by_arm(task, human, cache), table_by_arm(task, simulated, cache)
-        keys = [Key(self.spec.name), *(Key(self.spec.name, item=item.name) for item in task.items)]
-        distances = [_between_options(item) for item in task.items]
+        keys = [Key(self.spec.name), *(Key(self.spec.name, item=item.name) for item in task.measured)]
+        distances = [_between_options(item) for item in task.measured]
         status: dict[Key, tuple[str, str]] = {}
-        for item, key, n, s in zip(task.items, keys[1:], people.n_answered.T, rows.n_answered.T, strict=True):
+        for item, key, n, s in zip(task.measured, keys[1:], people.n_answered.T, rows.n_answered.T, strict=True):
             if not ((n >= 2) & (s >= 2)).any():
                 status[key] = ("not_estimable", f"no arm has two answers to {item.name!r} on both sides")
         if status:

@@ -31,17 +31,17 @@ def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
     """
     if not simulated.paired:
         return UNPAIRED
-    absent = [item.name for item in task.items if item.name not in simulated.log_prob]
+    absent = [item.name for item in task.measured if item.name not in simulated.log_prob]
     if absent:
         return f"{NO_PROBABILITY} to {', '.join(absent)}"
     rows = {respondent: row for row, respondent in enumerate(human.respondent)}
     position = np.array([rows.get(respondent, -1) for respondent in simulated.respondent], dtype=np.int64)
-    bits = np.full((simulated.n, len(task.items)), np.nan)
+    bits = np.full((simulated.n, len(task.measured)), np.nan)
     unscored = np.zeros(simulated.n, dtype=bool)
     # A sequential interview cannot go on as it was after an item that the person was asked and did not answer. What is
     # scored follows from the people alone, so that it is the same for every model and differences are paired.
     heard = np.ones(human.n, dtype=bool)
-    for j, item in enumerate(task.items):
+    for j, item in enumerate(task.measured):
         answered = (position >= 0) & (human.answered(item.name) & heard)[position]
         if task.spec.interview.mode == "sequential":
             heard &= human.answered(item.name) | (human.states[item.name] == State.NOT_ASKED)
@@ -57,7 +57,7 @@ def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
 
 def nothing_known(task: Task) -> str | None:
     """Why a task says nothing about individuals: neither a profile nor an earlier answer tells them apart."""
-    if task.profile or len(task.items) > 1:
+    if task.profile or len(task.measured) > 1:
         return None
     return "the task has no profile and one item, so that nothing tells respondents apart but their arm"
 
@@ -208,7 +208,7 @@ class LogLoss(_LogLoss):
 
     def keys(self, task: Task) -> list[Key]:
         """One value per item; the mean over items is in `JointLogLoss` already, as a sum."""
-        return [Key("log_loss", item=item.name) for item in task.items]
+        return [Key("log_loss", item=item.name) for item in task.measured]
 
     def columns(self, bits: FloatArray) -> FloatArray:
         """Bits as they are."""

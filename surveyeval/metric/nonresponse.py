@@ -28,12 +28,12 @@ class _Rates:
 
     def __init__(self, task: Task, sample: Sample) -> None:
         columns = []
-        for item in task.items:
+        for item in task.measured:
             state = sample.states[item.name]
             asked = (state == State.ANSWERED) | np.isin(state, _NONRESPONSE)
             columns += [*(state == one for one in _NONRESPONSE), asked, state == State.NOT_ASKED]
         table = np.column_stack(columns).astype(float)
-        self._shape = (len(task.items), len(_NONRESPONSE) + 2)
+        self._shape = (len(task.measured), len(_NONRESPONSE) + 2)
         self.seen: NDArray[np.bool_] = np.asarray(table.any(axis=0), dtype=bool).reshape(self._shape)
         everybody = Grouping(np.zeros(sample.n, dtype=np.int64), 1)
         self._sums = GroupedSums(table, everybody)
@@ -113,16 +113,16 @@ class NonresponseError:
         # simulated rows have is in the total.
         cells = [
             (j, k)
-            for j, item in enumerate(task.items)
+            for j, item in enumerate(task.measured)
             for k in range(len(names))
             if (people.seen[j, k] if k < len(_NONRESPONSE) else item.spec.ask_if is not None)
         ]
-        own = [Key(f"{self.spec.name}_{names[k]}", item=task.items[j].name) for j, k in cells]
+        own = [Key(f"{self.spec.name}_{names[k]}", item=task.measured[j].name) for j, k in cells]
         keys = [Key(self.spec.name), *own]
         status: dict[Key, tuple[str, str]] = {}
         if not people.seen[:, : len(_NONRESPONSE)].any() and not rows.seen[:, : len(_NONRESPONSE)].any():
             status[keys[0]] = ("not_applicable", "every item has an answer, on both sides")
-        silent = [item.name for item, seen in zip(task.items, rows.seen, strict=True) if not seen[-2]]
+        silent = [item.name for item, seen in zip(task.measured, rows.seen, strict=True) if not seen[-2]]
         if silent:
             reason = f"no valid simulated row for {', '.join(silent)}"
             status |= {key: ("not_estimable", reason) for key in keys if key.item in ("", *silent)}

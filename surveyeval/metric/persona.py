@@ -38,7 +38,7 @@ class _Agreement:
             self.reason = given
             return
         person = people_of(human, simulated)
-        answered = np.stack([(person >= 0) & human.answered(item.name)[person] for item in task.items], axis=1)
+        answered = np.stack([(person >= 0) & human.answered(item.name)[person] for item in task.measured], axis=1)
         number = answered.sum(axis=1)
         # Sorted by respondent, so that permutations do not depend on the order of rows.
         order = np.argsort(simulated.respondent.astype(str), kind="stable")
@@ -56,7 +56,7 @@ class _Agreement:
             if len(rows) < 2:
                 continue
             fit = np.zeros((len(rows), len(rows)))
-            for j, item in enumerate(task.items):
+            for j, item in enumerate(task.measured):
                 p = given[item.name][rows]
                 chosen = np.where(answered[rows, j], human.answers[item.name][person[rows]], 0)
                 fit += np.where(answered[rows, j], p[:, chosen], 0.0).T

@@ -78,7 +78,7 @@ def _positive_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArra
 
 
 def _ordered(task: Task) -> list[int]:
-    return [j for j, item in enumerate(task.items) if item.ordered]
+    return [j for j, item in enumerate(task.measured) if item.ordered]
 
 
 class _BetweenGroups:

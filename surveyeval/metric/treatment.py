@@ -105,7 +105,7 @@ class _Treatment:
 
     def items(self, task: Task) -> list[int]:
         """Ordered items and items with two options."""
-        return [j for j, item in enumerate(task.items) if scores(item) is not None]
+        return [j for j, item in enumerate(task.measured) if scores(item) is not None]
 
     def keys(self) -> list[Key]:
         """What is returned."""
@@ -125,7 +125,7 @@ class _Treatment:
         items, keys = self.items(task), self.keys()
         status: dict[Key, tuple[str, str]] = {}
         flags: dict[Key, tuple[str, ...]] = {}
-        silent = [task.items[j].name for j in items if not (rows.n_answered[:, j] > 1).all()]
+        silent = [task.measured[j].name for j in items if not (rows.n_answered[:, j] > 1).all()]
         if silent:
             status = dict.fromkeys(keys, ("not_estimable", f"an arm without simulated answers to {', '.join(silent)}"))
         else:

@@ -65,6 +65,9 @@ def check_references(findings: Findings) -> None:
     _lists(findings, factors)
     for section in ("coherence", "regressions"):
         _distinct_names(findings, section)
+    roles = [item.get("role") for _, item in entries(value, "items") if isinstance(item, dict)]
+    if roles and all(role == "attention" for role in roles):
+        findings.add(("items",), "there is nothing but attention checks", "add a belief, attitude or action", key=True)
     _shuffled(findings)
     _associations(findings)
     margins = mapping(value, "equivalence")

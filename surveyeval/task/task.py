@@ -213,7 +213,7 @@ class Task:
         asked = set(self._items_by_name)
         return tuple(name for name in self.spec.patterns if name in asked)
 
-    @property
+    @cached_property
     def measured(self) -> tuple[Item, ...]:
         """Asked items that fidelity is measured on: attention checks are not."""
         return tuple(item for item in self.items if item.role != "attention")
