@@ -58,8 +58,12 @@ def look_at(chat: Chat) -> Template:
 def _by_itself(chat: Chat, tokenizer: Any, system: bool) -> str:
     """Words around turns that are neither ours, nor marks, nor names of roles."""
     marks = ["smarker", "umarker", "amarker", "vmarker"]
+    first = [Message("system", marks[0])] if system else []
     turns = [Message("user", marks[1]), Message("assistant", marks[2]), Message("user", marks[3])]
-    text = chat.render([*([Message("system", marks[0])] if system else []), *turns])
+    text = chat.render([*first, *turns])
+    if not all(mark in text for mark in marks[0 if system else 1 :]):
+        # It puts other words in the place of earlier turns, which are no words of its own around them.
+        text = chat.render([*first, Message("user", marks[1])])
     known: Sequence[str] = [*map(str, tokenizer.all_special_tokens), *map(str, tokenizer.get_added_vocab()), *marks]
     for piece in sorted({one for one in known if one.strip()}, key=len, reverse=True):
         text = text.replace(piece, "\n")

@@ -320,7 +320,7 @@ def test_a_template_that_rewrites_earlier_turns_is_noted(tmp_path: Path) -> None
     model = model_of(tiny.save("llama", tmp_path, rewriting))
     for step in range(3):
         check(model, block(step, WORDS))
-    assert "the chat template does not only append: interviews are read anew from where they change" in model.notes
+    assert model.notes == ["the chat template does not only append: interviews are read anew from where they change"]
 
 
 @pytest.mark.parametrize("mode", ["sequential", "independent"])
