@@ -1,4 +1,4 @@
-"""Intervals that are known to miss their level: what the simulation of docs/coverage.md found, for rows and cards to say.
+"""Intervals of the full sample that are known to miss their level: what the simulation of docs/coverage.md found, for rows and cards to say.
 
 `benchmarks/interval_coverage.py` draws studies from known populations and counts how often intervals contain what they are about. Kinds
 of intervals that do so clearly more or less often than they ought to are listed here with the size and the sampling they were
