@@ -199,7 +199,10 @@ class Rows:
             n_eff=float(kish(self.human.weight)), estimand="mean over the test people", reason=reason,
             flags=" ".join(values.flags.get(key, ())),
         )  # fmt: skip
-        if spec.interval == "jackknife":
+        if spec.interval == "jackknife" and np.isfinite(series).all():
             low, high = jackknife_interval(series[0], series[1:], LEVEL, self.jackknife)
-            row |= {"low": float(low), "high": float(high), "level": LEVEL, "interval_method": "jackknife"}
+            low_end, high_end = spec.range
+            row["low"] = float(low) if low_end is None else max(float(low), low_end)
+            row["high"] = float(high) if high_end is None else min(float(high), high_end)
+            row |= {"level": LEVEL, "interval_method": "jackknife"}
         return row

@@ -469,7 +469,7 @@ class Exaggeration(CoefficientMetric):
 
     Interval and estimand
     ---------------------
-    The slope between the populations' coefficients, in halves where it is defined. A ratio with an uncertain
+    The slope between the populations' coefficients; not given where any split leaves it undefined. A ratio with an uncertain
     denominator: a band over splits, and no `recovered`.
 
     References

@@ -110,7 +110,7 @@ class GroupContrastSlope:
 
     Interval and estimand
     ---------------------
-    The slope between the populations, in halves where it is defined. A ratio with a denominator near 0 has no interval
+    The slope between the populations; not given where any split leaves it undefined. A ratio with a denominator near 0 has no interval
     worth the name, so that a band over splits is shown and no `recovered`.
 
     References

@@ -245,7 +245,7 @@ class AMEExaggeration(_OnEffects):
 
     Interval and estimand
     ---------------------
-    The slope between the populations' effects, in halves where it is defined. A band over splits, and no `recovered`.
+    The slope between the populations' effects; not given where any split leaves it undefined. A band over splits, and no `recovered`.
 
     References
     ----------

@@ -135,7 +135,11 @@ def _wald(
     V = V * (tested[:, :, None] & tested[:, None, :])
     V[:, places, places] += ~tested
     # A side without residuals gives a singular covariance; the pseudo-inverse would call that agreement.
-    usable = np.linalg.eigvalsh(V)[:, 0] > 1e-12 * np.abs(np.einsum("bpp->bp", V)).max(axis=1)
+    # In units of standard errors: a term with large numbers has a small one, which is no singularity.
+    unit = np.sqrt(np.maximum(np.einsum("bpp->bp", V), 0.0))
+    unit[~(unit > 0)] = 1.0
+    V, d = V / (unit[:, :, None] * unit[:, None, :]), d / unit
+    usable = np.linalg.eigvalsh(V)[:, 0] > 1e-12
     solved = np.linalg.solve(np.where(usable[:, None, None], V, np.eye(V.shape[1])), d[..., None])[..., 0]
     df = tested.sum(axis=1)
     chi2 = np.where(usable & (df > 0), np.sum(d * solved, axis=1), np.nan)
@@ -238,7 +242,15 @@ class _Bound:
         """Chi-squared, degrees of freedom and clusters for each regression."""
         fits = zip(self.human.fits(human), self.simulated.fits(simulated), strict=True)
         return [
-            _wald(people, h, human[:, people.rows], rows, s, simulated[:, rows.rows], shared)
+            _wald(
+                people,
+                h,
+                human[:, people.rows] / self.human.scale,
+                rows,
+                s,
+                simulated[:, rows.rows] / self.simulated.scale,
+                shared,
+            )
             for people, rows, (h, s), shared in zip(*self.sides, fits, self.shared, strict=True)
         ]
 

@@ -175,7 +175,7 @@ class TreatmentCorrelation(_Treatment):
 
     Interval and estimand
     ---------------------
-    The correlation between the populations' effects, in halves where it is defined. A ratio with uncertain brackets: a
+    The correlation between the populations' effects; not given where any split leaves it undefined. A ratio with uncertain brackets: a
     band over splits, and no `recovered`.
 
     References

@@ -333,7 +333,12 @@ def _lists(findings: Findings, factors: Iterable[str]) -> None:
     for name in sets:
         _known(findings, ("profile_sets", name), sets, [*profile, *items], "a profile field or item")
         listed = [entry for _, entry in entries(sets, name)]
-        if items and set(items) <= {entry for entry in listed if isinstance(entry, str)}:
+        measured = {
+            item.get("name")
+            for _, item in entries(value, "items")
+            if isinstance(item, dict) and isinstance(item.get("name"), str) and item.get("role") != "attention"
+        }
+        if measured and measured <= {entry for entry in listed if isinstance(entry, str)}:
             findings.add(("profile_sets", name), "every item is shown as profile", "leave one to be asked", key=True)
 
 

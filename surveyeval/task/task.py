@@ -209,8 +209,8 @@ class Task:
 
     @cached_property
     def patterns(self) -> tuple[str, ...]:
-        """Pattern items that are asked under this profile set."""
-        asked = set(self._items_by_name)
+        """Pattern items that are asked under this profile set; attention checks are not measured."""
+        asked = {item.name for item in self.measured}
         return tuple(name for name in self.spec.patterns if name in asked)
 
     @cached_property
