@@ -96,6 +96,13 @@ def _text(raw: bytes, path: Path, encoding: str) -> str:
             line=line,
             hint="set source.encoding, for example cp1252 (Windows) or latin-1",
         ) from error
+    except LookupError as error:  # codecs that are none of text: hex, base64, rot13
+        raise DataError(
+            f"{encoding!r} is no encoding of text",
+            file=str(path),
+            field="source.encoding",
+            hint="write utf-8 or cp1252",
+        ) from error
     except UnicodeError as error:  # utf-16 without a mark, and the like
         raise DataError(f"is not {used}: {error}", file=str(path), field="source.encoding") from error
     if "\0" in text:

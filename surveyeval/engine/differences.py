@@ -158,7 +158,9 @@ class _Sides:
         # Nobody who differs leaves rounding errors only.
         error = float(np.sqrt(variance)) if variance > 1e-24 else 0.0
         value = simulated.value - people.value
-        alike = self.paired and error == 0 and abs(value) < 1e-12 and key.name in ("share", "gap")
+        # Not by the error: within PSUs and strata differences of pairs may cancel.
+        same = self.paired and bool((np.abs(simulated.influence - people.influence) < 1e-12).all())
+        alike = same and abs(value) < 1e-12 and key.name in ("share", "gap")
         return Theta(key, axis, words, margin, value, error, df, n, n_eff, alike=alike)
 
     def scored(self, item: Item, score: FloatArray) -> tuple[Linear, Linear]:

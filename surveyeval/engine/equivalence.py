@@ -118,8 +118,12 @@ def equivalence_rows(make: Rows, model: str, draws: Sequence[Sample]) -> Iterato
         parts = [_row(make, model, part, len(draws)) for part in theta.parts]
         yield from (parts if not (theta.key.arm or theta.key.group) else ())
         tested = [part for part in parts if np.isfinite(part.get("p", np.nan))]
-        if not tested:
-            yield {**parts[0], "term": "", "headline": theta.key.headline, "family": ""}
+        untested = [part for part in parts if not np.isfinite(part.get("p", np.nan))]
+        if not all(sample.paired for sample in draws):
+            # An option that neither side ever gives has no error in rows of nobody in particular, and is no obstacle.
+            untested = [part for part in untested if abs(part.get("value", np.nan)) > 1e-12]
+        if untested or not tested:  # all options must lie within the margin, so one that has no test decides
+            yield {**(untested or parts)[0], "term": "", "headline": theta.key.headline, "family": ""}
             continue
         hardest = max(tested, key=lambda part: (part["p"], abs(part["value"])))
         needed = max(part["decidable"] for part in tested)
@@ -143,11 +147,16 @@ def _row(make: Rows, model: str, theta: Theta, draws: int) -> dict[str, Any]:
     if theta.n_eff < SKIPPED:
         return {**row, "status": "too_small", "reason": f"{theta.n_eff:.0f} effective people, {SKIPPED} are needed"}
     if theta.alike:
-        found, method = _no_pair_differs(theta.n_eff, theta.margin), "exact, no pair differs"
+        # PSUs count and not the people in them, whose pairs may all be alike; without a design df + 1 is n
+        found, method = _no_pair_differs(min(theta.n_eff, theta.df + 1), theta.margin), "exact, no pair differs"
     elif theta.error > 0 and theta.df > 0:
         found, method = two_one_sided_tests(theta.value, theta.error, theta.df, theta.margin), theta.method
     else:
-        reason = "nobody differs, so there is no standard error"
+        reason = (
+            "one PSU for each stratum holds these people, so there is no standard error"
+            if theta.error > 0
+            else "the difference does not vary between respondents or PSUs, so there is no standard error"
+        )
         return {**row, "value": theta.value, "status": "not_estimable", "reason": reason}
     row |= {
         "value": theta.value, "low": found.low, "high": found.high, "level": LEVEL, "p": found.p,

@@ -62,8 +62,10 @@ class Pool:
 
     def __init__(self, human: Sample, draws: Sequence[Sample]) -> None:
         # Only answers are exchanged: what else is known of simulated rows is not known of people.
-        parts = [replace(one, probabilities={}, log_prob={}, mass={}) for one in (human, *draws)]
         self.human, self.paired = human, all(one.paired for one in draws)
+        parts = [replace(one, probabilities={}, log_prob={}, mass={}) for one in (human, *draws)]
+        if not self.paired:  # weights go with rows that are dealt out, so the unit of people's must not matter
+            parts = [replace(one, weight=one.weight / one.weight.mean()) for one in parts]
         self.rows = concatenate(parts)
         self.observed: RoleArray = np.repeat(np.arange(len(parts)), [one.n for one in parts]).astype(np.int8)
         self.roles = len(parts)

@@ -11,7 +11,7 @@ otherwise by the laws of `surveyeval.engine.power_laws`, where one is known.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,7 @@ SUBSETS = 3
 FEWEST = 60
 
 _KEY = ("metric", "name", "item", "group", "arm", "regression", "term", "rule", "block")
+_FLOORS = ("floor", "uniform", "mode", "pooled", "marginal", "cell")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +125,10 @@ def plan(
     studies = _studies(task, human, min(wanted, at_hand), pilot, seed)
     basis = "all" if wanted == at_hand else "resampled" if wanted < at_hand else "scaled"
     times = n_test / studies[0][1].n if basis == "scaled" else 1.0
+    if basis == "resampled" and task.spec.source.lonely_psu == "error":
+        # subsets leave strata with one PSU, which is no fault of the data
+        source = task.spec.source.model_copy(update={"lonely_psu": "collapse"})
+        task = replace(task, spec=task.spec.model_copy(update={"source": source}))
     found = [_measure(task, one, metrics, seed, splits, len(studies), progress) for one in studies]
     table = _average([one[0] for one in found])
     if basis == "scaled":
@@ -247,7 +252,7 @@ def _scaled(table: pd.DataFrame, times: float) -> pd.DataFrame:
     for position, row in enumerate(table.to_dict("records")):
         law, metric = row["law"], row["metric"]
         if not law and row["status"] == "ok":
-            scaled.loc[position, ["reference", "low", "high", "floor", "error", "detectable"]] = np.nan
+            scaled.loc[position, ["reference", "low", "high", "error", "detectable", *_FLOORS]] = np.nan
             scaled.loc[position, "status"] = "not_estimable"
             scaled.loc[position, "reason"] = "no simple law says how it changes with the number of people"
             continue
@@ -258,7 +263,7 @@ def _scaled(table: pd.DataFrame, times: float) -> pd.DataFrame:
         for name in ("error", "detectable"):
             scaled.loc[position, name] = error_at(metric, row[name], times)
         if law == "units of error":  # floors move away from people as errors shrink
-            scaled.loc[position, "floor"] = np.nan
+            scaled.loc[position, list(_FLOORS)] = np.nan
     return scaled
 
 

@@ -249,7 +249,13 @@ def _nothing(column: _Column, taken: set[Role]) -> Guess | None:
     if not column.is_question and _PERSON.search(column.name):
         return Guess(column.name, "left out", reasons=("it may tell who people are",))
     if len(column.counts) == 1 and not column.labels and not (_ATTENTION.search(column.said)):
-        return Guess(column.name, "left out", reasons=(f"everybody has {_short(column.codes[0])}",))
+        one = _short(column.codes[0])
+        said = (
+            f"everybody has {one}"
+            if column.complete
+            else f"{one} or blank: if it is a tick, write 0 where there is none"
+        )
+        return Guess(column.name, "left out", reasons=(said,))
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -221,7 +222,11 @@ class _Reader:
         if kept.all():
             return sample
         self.notes.append(_in_task(self.task, route, left_out, None))
-        return sample.take(kept)
+        inside = sample.take(kept)
+        if sample.psu is not None and (gone := len(np.unique(sample.units())) - len(np.unique(inside.units()))):
+            text = f"{gone} PSUs have nobody who is kept; sampling error is computed as if they had not been drawn"
+            self.notes.append(_in_task(self.task, route, text, None))
+        return inside
 
     def _routed(self, sample: Sample) -> Sample:
         """Items without an answer are `not_asked` where the filter says so; answers stay, even where it says otherwise."""
@@ -400,6 +405,7 @@ class _Reader:
             given = np.array([None if value in missing else value for value in column], dtype=object)
             self._user_missing(given, name, f"items.{item.name}.missing")
         if item.spec.member is not None:
+            self._strange(column, item)
             column = self._ticked(column, item)
         if item.kind == "numeric":
             column = self._nearest(column, item, name)
@@ -427,9 +433,40 @@ class _Reader:
                 "declare missing codes",
             )
         known = np.isfinite(numbers)
+        outside = known & ((numbers < item.values[0]) | (numbers > item.values[-1]))
+        if outside.any():
+            found, place = numbers[outside], [one.name for one in self.task.all_items].index(item.name)
+            text = (
+                f"{int(outside.sum())} numbers in {self.table.name} lie outside the points "
+                f"{item.values[0]:g} to {item.values[-1]:g}, from {found.min():g} to {found.max():g}, and count as the nearest"
+            )
+            hint = "declare missing codes under `missing:`"
+            self.notes.append(_in_task(self.task, ("items", place, "points"), text, hint))
         nearest = np.abs(np.where(known, numbers, 0.0)[:, None] - item.values[None, :]).argmin(axis=1)
         codes = np.array(item.codes, dtype=object)
         return np.where(known, codes[nearest], column)
+
+    def _strange(self, column: NDArray[np.object_], item: Item) -> None:
+        """Says, once for each question, which codes of a column that lists codes are none of its options."""
+        group = [
+            one for one in self.task.all_items if one.spec.part_of == item.spec.part_of and one.spec.member is not None
+        ]
+        if item.name != group[0].name:
+            return
+        known, separator = {one.spec.member for one in group}, item.spec.separator or ","
+        strange = Counter(
+            part
+            for cell in column
+            if isinstance(cell, str) and cell not in item.spec.missing
+            for part in map(str.strip, cell.split(separator))
+            if part and part not in known
+        )
+        if strange:
+            number = [one.name for one in self.task.all_items].index(item.name)
+            listed = ", ".join(f"{code!r} ({count})" for code, count in strange.most_common(5))
+            text = f"codes in {self.table.name} that are no option count as no tick: {listed}"
+            hint = "declare them as options or under `missing:`, or write another separator"
+            self.notes.append(_in_task(self.task, ("items", number, "separator"), text, hint))
 
     def _ticked(self, column: NDArray[np.object_], item: Item) -> NDArray[np.object_]:
         """Yes or no for one code of a column that lists codes; a missing code stands alone, a blank cell stays blank."""

@@ -7,6 +7,7 @@ template makes, and the time it takes, grow no faster than its own length.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache
 from typing import Any
@@ -36,6 +37,8 @@ _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Scope: "`autoescape`", nodes.ScopedEvalContextModifier: "`autoescape`", nodes.FilterBlock: "a filter block",
 }  # fmt: skip
 _FILTERS = {"lower", "upper", "title", "capitalize", "trim", "default", "round", "int", "float"}
+#: Where a template puts in what an item of a battery is about.
+_PUTS_STATEMENT = re.compile(r"\{[{%][^{}]*\bstatement\b")
 
 
 @lru_cache(maxsize=1)
@@ -146,7 +149,7 @@ def _question(task: Task, item: Item, variables: tuple[tuple[str, str], ...], or
     asks, statement = item.question, item.spec.statement
     if statement is not None:
         values["statement"] = statement
-        asks = asks if "statement" in asks else f"{asks}\n{{{{ statement }}}}"
+        asks = asks if _PUTS_STATEMENT.search(asks) else f"{asks}\n{{{{ statement }}}}"
     if spec.instruction is not None:
         instruction = _render(spec.instruction, values, "interview.instruction", task)
     stem = "\n".join([_render(asks, values, f"items.{item.name}.question", task), *lines])

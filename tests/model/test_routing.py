@@ -237,7 +237,8 @@ def test_human_rows_get_the_states_of_their_filters(tmp_path: Path) -> None:
     people = load_human(task)
     assert people.sample.answers["km"].tolist() == [1, -1, -1, -1, 1, 3]
     assert people.sample.states["km"].tolist() == [0, 3, 4, 2, 0, 0]
-    (note,) = people.notes
+    outside, note = people.notes
+    assert "1 numbers in rows.csv lie outside the points 0 to 50, from 1000 to 1000" in str(outside)
     assert str(note).endswith("items[1].ask_if: 1 of 6 people answered what the filter does not put to them; their answers "
                               "count (the first in line 6 of rows.csv)")  # fmt: skip
     assert task.item("km").labels == ("0 km", "10 km", "20 km", "50 km")

@@ -69,6 +69,27 @@ def test_a_statement_that_the_question_does_not_name_stands_below_it(tmp_path: P
     assert shown.questions[0].text.startswith("How much do you trust these?\nthe police\nA) not at all\n")
 
 
+def test_a_question_that_only_speaks_of_a_statement_has_it_below(tmp_path: Path) -> None:
+    text = BATTERY.replace("How much do you trust {{ statement }}?", "Do you agree with the following statement?")
+    task = load_task(write(tmp_path, text))
+    shown = interviews(task, composed_person(task))[0]
+    assert shown.questions[0].text.startswith("Do you agree with the following statement?\nthe police\nA) not at all\n")
+
+
+def test_codes_that_are_no_option_are_said(tmp_path: Path) -> None:
+    text = CHECK_ALL.replace("{label: Television, column: q1}", "Television").replace(
+        '    ticked: "yes"\n    unticked: "-1"\n', '    column: news\n    separator: ","\n'
+    )
+    task = load_task(write(tmp_path, text, "news,vote\ntv;paper,1\n99,0\ntv,1\n"))
+    (note,) = load_human(task).notes
+    assert "codes in rows.csv that are no option count as no tick: 'tv;paper' (1), '99' (1)" in str(note)
+
+
+def test_a_blank_is_no_code_of_a_check_all_item(tmp_path: Path) -> None:
+    found = said(write(tmp_path, CHECK_ALL.replace('unticked: "-1"', 'unticked: ""')))
+    assert any("items[0].unticked: a blank cell is no answer" in line for line in found), found
+
+
 CHECK_ALL = """\
 items:
   - name: media
