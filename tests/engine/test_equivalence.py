@@ -248,3 +248,42 @@ def test_the_larger_of_the_two_tests_decides():
     assert found.p == pytest.approx(two_one_sided_tests(-0.08, 0.02, 50, 0.1).p)
     assert found.p > 0.05
     assert found.high > 0.1
+
+
+def test_an_option_without_a_test_decides_against_the_item():
+    """People all say the first option, the simulation always the last: as unlike as can be, and without any error."""
+    people = respondents(60, 1)
+    human = people.with_answers({"trust": np.zeros(60, int), "act": np.arange(60) % 2}, simulated=False)
+    simulated = people.with_answers({"trust": np.full(60, 3), "act": np.arange(60) % 2})
+    whole = rows_of(human, simulated, metric="share", item="trust", headline=True, group="").iloc[0]
+    assert whole["status"] == "not_estimable"
+    assert abs(whole["value"]) == 1.0
+    assert "equivalent" not in whole["flags"]
+    assert "nobody differs" not in whole["reason"]
+
+
+def clustered(n: int = 60, psus: int = 6):
+    people = respondents(n, 1)
+    return replace(people, psu=np.array([f"v{i // (n // psus)}" for i in range(n)], dtype=object))
+
+
+def test_pairs_that_all_differ_are_not_alike_where_their_differences_cancel_within_psus():
+    people = clustered()
+    answers = np.arange(60) % 2
+    human = people.with_answers({"trust": answers, "act": answers}, simulated=False)
+    simulated = people.with_answers({"trust": 1 - answers, "act": 1 - answers})
+    rows = rows_of(human, simulated, metric="share", item="act", group="")
+    assert not rows["flags"].str.contains("equivalent").any()
+    assert (rows["interval_method"] != "exact, no pair differs").all()
+
+
+def test_the_exact_bound_counts_psus():
+    """No pair differs in 6 PSUs: a share of differing PSUs up to 1 - .05 ** (1 / 6) cannot be excluded at 5%."""
+    people = clustered()
+    answers = np.arange(60) % 2
+    human = people.with_answers({"trust": answers, "act": answers}, simulated=False)
+    simulated = people.with_answers({"trust": answers, "act": answers})
+    row = rows_of(human, simulated, metric="share", item="act", headline=True, group="").iloc[0]
+    assert row["high"] == pytest.approx(1 - 0.05 ** (1 / 6))
+    assert row["p"] == pytest.approx((1 - 0.1) ** 6)
+    assert "equivalent" not in row["flags"]
