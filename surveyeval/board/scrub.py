@@ -44,6 +44,9 @@ def scrubber(manifest: Mapping[str, Any]) -> Scrub:
     """
     model = manifest["model"]
     known = {str(model[key]): _model(str(model[key])) for key in ("string", "name")}
+    server = str(model.get("fingerprint", {}).get("details", {}).get("server") or "")  # without its scheme
+    if server:
+        known[server] = _address(f"http://{server}").partition("://")[2]
     replaced = sorted(((old, new) for old, new in known.items() if old != new), key=lambda pair: -len(pair[0]))
 
     def scrub(text: str) -> str:

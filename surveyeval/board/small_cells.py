@@ -1,7 +1,8 @@
 """Tables of a run without cells that fewer than ten people stand behind.
 
 A cell that is left out must not follow from those that are kept: shares of one item add up to 1, arms and groups add up to
-everybody. So wherever one cell goes, what would give it away goes with it.
+everybody, and a mean tells two shares. So wherever one cell goes, what would give it away goes with it. How many people
+answered an item stays, and with it how many did not.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ FEWEST = 10
 
 Row = dict[str, Any]
 
-_SHARES = ("human", "human_low", "human_high", "simulated")
+_SHARES = ("human", "human_low", "human_high", "simulated", "count")
 _AT_HALF = ("matched", "reference", "floor", "excess", "recovered", "gain_over_cell", "gain_over_floor", "gain_over")
 _NUMBERS = ("value", "low", "high", "n_human", "n_simulated", "n_eff", "sd_draws", "half", "margin", "decidable")  # fmt: skip
 
@@ -50,6 +51,13 @@ def suppressed_tables(tables: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     found["states_by_group"] = _states(by_group, lambda row: (row["item"], row["subgroup"]), lambda row: True)
     for name in ("means", "coefficients"):
         found[name] = [row for row in tables.get(name, []) if not _few(row.get("n_human"))]
+    # a mean and the sum of the shares tell two shares that are hidden
+    hidden = {(row["item"], row["arm"]) for row in found["distributions"] if row["human"] is None}
+    found["means"] = [row for row in found["means"] if (row["item"], row["arm"]) not in hidden]
+    if "bounds" in tables:
+        found["bounds"] = [
+            row for row in tables["bounds"] if row["measure"] != "share" or (row["item"], "") not in hidden
+        ]
     changed = sum(_changed(tables.get(name, []), rows) for name, rows in found.items() if isinstance(rows, list))
     return found, changed
 
@@ -71,10 +79,19 @@ def suppressed_estimates(rows: Iterable[Mapping[str, Any]], tables: Mapping[str,
         How many rows were changed.
     """
     groups = {f"{row['subgroup']}={row['group']}" for row in tables["groups"] if _few(row["n"])}
+    hidden = {
+        (row["item"], row["arm"], row["option"])
+        for row in _distributions(tables["distributions"])
+        if row["human"] is None
+    }
     found, changed = [], 0
     for given in rows:
         row: Row = dict(given)
-        small = row["group"] in groups
+        small = row["group"] in groups or (
+            row["quantity"] == "equivalence"
+            and row.get("metric") == "share"
+            and (row.get("item"), row["arm"], row.get("term")) in hidden
+        )
         # sizes of values at half size are those of a half; the people behind them are all
         times = 2.0 if row["quantity"] in _AT_HALF and row["axis"] != "individual" else 1.0
         if small or any(_few(times * (row.get(name) or 0)) for name in ("n_human", "n_eff")):
@@ -106,6 +123,8 @@ def _by(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Hashable, l
 
 def _people(row: Row) -> float | None:
     """People behind an option's share, as near as a share tells."""
+    if row.get("count") is not None:
+        return float(row["count"])
     share, n = row.get("human"), row.get("n_human")
     return None if share is None or n is None else float(round(share * n))
 

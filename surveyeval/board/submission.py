@@ -180,8 +180,8 @@ def _said(rows: int, values: int) -> str:
     if not rows and not values:
         return f"Exported without answers of respondents; no published cell had fewer than {FEWEST} people."
     return (
-        f"Exported without answers of respondents; cells with fewer than {FEWEST} people, and what would give them away, are left "
-        f"out: {rows} rows of tables, {values} estimates."
+        f"Exported without answers of respondents; cells with fewer than {FEWEST} people are left out: {rows} rows of tables, "
+        f"{values} estimates. How many people answered each item is shown, so how many did not can be counted."
     )
 
 

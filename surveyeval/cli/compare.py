@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from surveyeval.cli.output import one_line, plural, say, say_whole
+from surveyeval.cli.output import make_folder_of, one_line, plural, say, say_whole
 from surveyeval.cli.sections import Entry, print_sections
 from surveyeval.errors import ConfigError
 
@@ -38,6 +38,8 @@ def compare(runs: Sequence[str], folder: str, splits: int | None, as_json: bool,
 
     if output is not None and not output.lower().endswith(".csv"):
         raise ConfigError(f"--output {output!r} is no CSV file", hint="let its name end in .csv")
+    if output is not None:  # before anything is computed, so that nothing is lost
+        make_folder_of(Path(output))
     result = api.compare(runs, folder=folder, splits=splits, progress=progress_for_terminal())
     if output is not None:
         from surveyeval.data.files import write_atomically

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from surveyeval.errors import Problem, SurveyevalError
+from surveyeval.errors import ConfigError, Problem, SurveyevalError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "clean",
     "console",
+    "make_folder_of",
     "one_line",
     "plural",
     "print_entries",
@@ -141,3 +142,19 @@ def print_error(error: SurveyevalError) -> None:
     console(stderr=True).print(f"{len(problems)} problems" if len(problems) > 1 else "Error", style="bold red")
     for problem in problems:
         print_problem(problem, indent=2, stderr=True)
+
+
+def make_folder_of(file: Path) -> None:
+    """Make the folder that a file is to be written into.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be made.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--output {str(file)!r}: the folder cannot be made: {error.strerror}", hint="name a place you can write to"
+        ) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from surveyeval.cli.completion import complete_task
-from surveyeval.cli.output import one_line, say, say_whole
+from surveyeval.cli.output import make_folder_of, one_line, say, say_whole
 from surveyeval.cli.sections import Entry, print_sections
 from surveyeval.errors import ConfigError
 
@@ -46,6 +46,8 @@ def power(
 
     if output is not None and not output.lower().endswith(".md"):
         raise ConfigError(f"--output {output!r} is no Markdown file", hint="let its name end in .md")
+    if output is not None:  # before anything is computed, so that nothing is lost
+        make_folder_of(Path(output))
     result = api.power(
         task, people=people, pilot=pilot, splits=splits, seed=seed, profile_set=profile_set,
         data=data_path(data, task) if data else None, provenance=provenance, progress=progress_for_terminal(),

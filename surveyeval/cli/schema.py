@@ -24,6 +24,8 @@ def schema(output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
+        from surveyeval.cli.output import make_folder_of
         from surveyeval.data.files import write_atomically
 
+        make_folder_of(output)
         write_atomically(output, text)

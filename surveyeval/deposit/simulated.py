@@ -147,7 +147,15 @@ def _secret(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return path.read_bytes()
+        try:
+            kept = path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from error
+        if len(kept) < 32:
+            raise ConfigError(
+                "holds no whole secret", file=str(path), hint="remove it; pseudonyms are then new ones"
+            ) from None
+        return kept
     except OSError as error:
         raise ConfigError(
             f"no secret for pseudonyms can be kept: {error.strerror}",

@@ -132,6 +132,7 @@ def _distributions(task: Task, human: Sample, simulated: Sequence[Sample], surve
                     "human_high": _number(high),
                     "simulated": _number(model[k]),
                     "basis": basis,
+                    "count": int((people & chosen[:, k]).sum()),
                     "n_human": int(people.sum()),
                     "n_simulated": n_simulated,
                 }

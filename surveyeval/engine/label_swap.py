@@ -83,14 +83,17 @@ class LabelSwaps:
         ]
         own = [metric for metric in chosen if _ours(metric)]
         swaps = self._swaps(own)
+        exceeded, close = self._count(swaps), self._too_close(swaps)
         for metric in (one for one in chosen if not _ours(one)):
             # Whatever a plugin raises costs its own tests, and nobody else's. Our own may raise: that is a mistake.
             try:
-                swaps += self._swaps([metric])
+                tried = self._swaps([metric])
+                counted, near = self._count(tried), self._too_close(tried)
             except Exception as error:
                 reason = f"the metric failed under exchanges: {type(error).__name__}: {error}"
                 yield self.tested.row(metric, Key(metric.spec.name), status="not_applicable", reason=reason)
-        exceeded, close = self._count(swaps), self._too_close(swaps)
+                continue
+            swaps, exceeded, close = [*swaps, *tried], exceeded | counted, close | near
         for swap in swaps:
             for q, key in enumerate(swap.keys):
                 found = self.tested.row(swap.metric, key)

@@ -14,6 +14,7 @@ from surveyeval.model.calibrate import Calibration
 from surveyeval.model.elicitation import Choice, Elicitation, Place, Reply
 from surveyeval.model.plain_text import without_reasoning
 from surveyeval.model.protocol import Answers, Interviews, LanguageModel, Respondent
+from surveyeval.model.routing import routed
 from surveyeval.task.interview import Interview, Question
 from surveyeval.task.render import interviews as render_interviews
 from surveyeval.task.routing import asked
@@ -90,7 +91,9 @@ def simulate(
         empty turn is refused by some servers, and whatever stood in its place would be imitated.
     """
     if not isinstance(model, LanguageModel):
-        return model.answer(interviews)
+        answers = model.answer(interviews)
+        # Whoever answers a whole table may know nothing of filters; rows made from people's answers have people's own.
+        return answers if model.capabilities.needs_answers else routed(interviews, answers)
     preparation, elicitation = preparation or Preparation(), elicitation or Choice()
     task, n = interviews.task, len(interviews)
     rendered = preparation.render(task, interviews.people, interviews.hidden)
@@ -155,10 +158,10 @@ class _Table:
 
     def leave_out(self, people: Sample, put: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
         """Questions (row, place, item) without those that the row's answers so far route around, which are marked."""
-        routed = {j for _, _, j in put if self._task.items[j].spec.ask_if is not None}
-        if not routed:
+        filtered = {j for _, _, j in put if self._task.items[j].spec.ask_if is not None}
+        if not filtered:
             return put
-        masks = {j: asked(self._task, people, self._task.items[j], self._option) for j in routed}
+        masks = {j: asked(self._task, people, self._task.items[j], self._option) for j in filtered}
         kept = []
         for row, p, j in put:
             if j in masks and not masks[j][row]:

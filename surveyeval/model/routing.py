@@ -15,9 +15,12 @@ __all__ = ["routed"]
 
 def routed(interviews: Interviews, given: Answers) -> Answers:
     """Answers without those, and without the probabilities, of items that the earlier answers route around."""
-    answers, states = follow(interviews.task, interviews.people, given.answers, given.states)
-    if states is None or all(item.spec.ask_if is None for item in interviews.task.items):
+    items = interviews.task.items
+    # A column that is not there is reported by whoever reads the answers.
+    if all(item.spec.ask_if is None for item in items) or any(item.name not in given.answers for item in items):
         return given
+    answers, states = follow(interviews.task, interviews.people, given.answers, given.states)
+    assert states is not None
     put = {name: column != State.NOT_ASKED for name, column in states.items()}
     tables = {name: np.where(put[name][:, None], table, np.nan) for name, table in given.probabilities.items()}
     return replace(given, answers=answers, states=states, probabilities=tables)

@@ -105,7 +105,7 @@ def informed_by_pilot(manifest: Mapping[str, Any]) -> str:
         return "it was trained on the pilot"
     if details.get("calibrate", "none") != "none" or details.get("examples"):
         return "it was prepared with the pilot"
-    if text.startswith(("file:", "scripted:")):
+    if text.partition(":")[0] not in ("embedded", "hf", "vllm", "openai"):  # a plugin's model may be fitted on it
         return "what it was made from is not known"
     return ""
 

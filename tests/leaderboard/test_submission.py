@@ -96,6 +96,28 @@ def test_a_small_cell_of_one_arm_takes_the_item_of_all_arms_with_it() -> None:
     assert shares[2]["human"] == 0.9  # what was given is as it was
 
 
+def test_a_mean_does_not_tell_the_shares_that_are_hidden() -> None:
+    shares = [_share("", "1", 4 / 497, 497), _share("", "2", 493 / 497, 497)]
+    means = [
+        {"item": item, "arm": "", "human": 2 - 4 / 497, "simulated": 1.5, "n_human": 497} for item in ("vote", "other")
+    ]
+    bounds = [
+        {"item": "vote", "measure": measure, "option": "1", "low": 0.0, "high": 0.1}
+        for measure in ("share", "wasserstein")
+    ]
+    kept, _ = suppressed_tables(_tables(distributions=shares, means=means, bounds=bounds))
+    assert [row["human"] for row in kept["distributions"]] == [None, None]
+    assert [row["item"] for row in kept["means"]] == ["other"]
+    assert [row["measure"] for row in kept["bounds"]] == ["wasserstein"]
+
+
+def test_people_are_counted_and_not_their_weights() -> None:
+    """Three people of weight 5 are three people."""
+    shares = [{**_share("", "x", 0.15, 100), "count": 3}, {**_share("", "y", 0.85, 100), "count": 97}]
+    kept, _ = suppressed_tables(_tables(distributions=shares))
+    assert [(row["human"], row["count"]) for row in kept["distributions"]] == [(None, None)] * 2
+
+
 def test_one_small_group_takes_the_next_smallest_with_it_and_small_counts_go() -> None:
     groups = [{"subgroup": "age", "group": name, "n": n} for name, n in (("young", 4), ("old", 30), ("middle", 66))]
     states = [{"item": "vote", "side": side, "state": state, "count": n} for side, state, n in (("people", "answered", 97), ("people", "refused", 3), ("simulation", "answered", 100))]  # fmt: skip
@@ -162,6 +184,12 @@ def test_a_model_string_with_a_folder_is_named_by_its_last_part_everywhere() -> 
     scrub = scrubber(manifest)
     assert scrub("lora:adapters/secret-project/x is closest") == "lora:x is closest"
     assert command_of(manifest, scrub) == "surveyeval run --task mine --model a=lora:x --data mine=rows.csv"
+
+
+def test_the_address_of_a_private_server_is_taken_out_without_its_scheme_too() -> None:
+    model = {"name": "openai:big", "string": "openai:big", "fingerprint": {"details": {"server": "gpu7.lab.internal:8000/v1"}}}  # fmt: skip
+    scrub = scrubber({"task": {"name": "mine"}, "model": model})
+    assert "gpu7" not in scrub("asked of gpu7.lab.internal:8000/v1, on a date")
 
 
 def test_a_run_that_is_not_scored_and_another_kind_of_file_are_refused(runs: list[Run], tmp_path: Path) -> None:

@@ -312,7 +312,7 @@ def test_estimation_without_rectification_is_never_supported() -> None:
     assert use("screening", everything).verdict == "supported"
 
 
-@pytest.mark.parametrize("string", ["baseline:cell", "lora:adapters/x", "file:rows.csv"])
+@pytest.mark.parametrize("string", ["baseline:cell", "lora:adapters/x", "file:rows.csv", "satisficer:half"])
 def test_screening_needs_effects_that_the_model_has_not_seen(string: str) -> None:
     run = view(SIGNS, terms=[term("x", 4.0, 3.0)], string=string)
     assert informed_by_pilot(run.manifest)
