@@ -226,6 +226,11 @@ def _limits(context: Context) -> Iterator[Fact]:
         f"Where a simulation is nearly as near as {context.words.sample}, the interval of its difference from one is about twice as "
         "wide as it need be: “not told apart” is reached easily there, and is no evidence of equality.",
     )
+    yield Fact(
+        "Bands",
+        "Where values jump (F1, false positive rate, slopes, worst group) the range of 95% of the half splits is shown. It is no "
+        f"confidence interval and no test: {context.words.sample} can fall outside it far more often than one time in twenty.",
+    )
     yield from _facts("Known coverage", covered(context))
     yield from _facts("Does not apply", absent_axes(context))
     yield Fact(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -155,26 +154,30 @@ def test_values_are_those_of_the_estimates(anes96: tuple[Task, Sample, Sample]) 
     simulated = _with_invalid(people, {"self_lr": 40})
     table = evaluate(task, people, {"one": [simulated]}, pilot, metrics=api.metrics(), splits=2)
     full = table[(table["quantity"] == "estimate") & (table["item"] == "self_lr")].set_index("metric")["value"]
+    compared = set()
     for row in describe(task, people, [simulated], pilot)["bounds"]:
         if row["measure"] in ("total_variation", "js_distance", "wasserstein"):  # type: ignore[index]
             assert row["value"] == pytest.approx(full[row["measure"]])  # type: ignore[index]
             assert row["low"] <= row["value"] <= row["high"]  # type: ignore[index]
+            compared.add(row["measure"])  # type: ignore[index]
+    assert compared == {"total_variation", "js_distance", "wasserstein"}
 
 
 def test_arms_are_filled_in_apart_and_draws_are_averaged() -> None:
     task = load_task("disclosure")
     human = load_human(task).sample.take(np.arange(240))
     item = task.items[0]
-    one = _with_invalid(human, {item.name: 60})
-    two = replace(one, weight=human.weight)
-    rows = {row["measure"]: row for row in bounds(task, human, [one, two]) if row["item"] == item.name}
+    draws = [_with_invalid(human, {item.name: count}) for count in (60, 30)]
+    rows = {row["measure"]: row for row in bounds(task, human, draws) if row["item"] == item.name}
     expected = np.zeros(2)
-    for arm in task.arms:
+    for one, arm in [(one, arm) for one in draws for arm in task.arms]:
         own, theirs = one.take(np.asarray(one.arm == arm.key)), human.take(np.asarray(human.arm == arm.key))
         usable = own.answers[item.name][own.answered(item.name)]
         people = _shares(theirs.answers[item.name].tolist(), item.k)
         share = float(Fraction(own.n - len(usable), own.n))
-        expected += np.array(total_variation_bounds(people, _shares(usable.tolist(), item.k), share)) * theirs.n
+        expected += (
+            np.array(total_variation_bounds(people, _shares(usable.tolist(), item.k), share)) * theirs.n / len(draws)
+        )
     assert (rows["total_variation"]["low"], rows["total_variation"]["high"]) == pytest.approx(expected / human.n)
 
 
