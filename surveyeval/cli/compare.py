@@ -133,5 +133,17 @@ def _reading(result: Comparison) -> list[str]:
     ]
     if (result.table["outcome"] == "band").any():
         told.append("no test: values that jump have no valid interval; the band of differences over splits is shown.")
+    told += _known(result.table)
     told.append("Intervals are conditional on prompts, pilot and adapters. Not told apart is not the same as equal.")
     return told
+
+
+def _known(table: Any) -> list[str]:
+    """Of intervals that are known to miss their level, by how much."""
+    from surveyeval.reporting.labels import label_of
+
+    flagged = table[table["flags"].str.contains("covers_", regex=False)]
+    by_reason: dict[str, dict[str, None]] = {}
+    for row in flagged.to_dict("records"):
+        by_reason.setdefault(row["reason"].rpartition("; ")[2], {})[one_line(label_of(row))] = None
+    return [f"{'; '.join(names)}: {reason}." for reason, names in by_reason.items()]

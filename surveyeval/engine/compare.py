@@ -18,6 +18,7 @@ from scipy import stats
 from surveyeval.data.sample import Sample
 from surveyeval.engine.detectable import smallest_detectable
 from surveyeval.engine.estimates import make_table
+from surveyeval.engine.known_coverage import with_known_coverage
 from surveyeval.engine.multiplicity import FALSE_DISCOVERY_RATE
 from surveyeval.engine.pairs import Losses, losses, with_headlines
 from surveyeval.engine.rows import LEVEL, Rows
@@ -78,6 +79,8 @@ def compare_samples(
         - ``outcome``: ``better`` or ``worse`` (of ``model``, ``p_adjusted`` at most .05), ``not told apart``, ``band`` where
           there is no test, empty where there is no value.
 
+        Intervals that are known to miss their level have a flag and say so in ``reason`` (`surveyeval.engine.known_coverage`).
+
     Notes
     -----
     p comes from t with groups less one degrees of freedom. Source of the adjustment: Benjamini and Hochberg (1995), Journal
@@ -99,7 +102,7 @@ def compare_samples(
     table = make_table(rows)
     for name in EXTRA:
         table[name] = [row.get(name, "" if name in ("other", "outcome") else np.nan) for row in rows]
-    return table
+    return with_known_coverage(table, human)
 
 
 def _pair(

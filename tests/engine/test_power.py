@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.coverage_laws import World
+from benchmarks.coverage_laws import task as world_task
 from surveyeval import api
 from surveyeval.data.sample import Sample
 from surveyeval.engine.evaluate import evaluate
@@ -21,6 +23,7 @@ from surveyeval.engine.power_groups import ceilings, group_sizes
 from surveyeval.engine.power_margins import margins
 from surveyeval.errors import ConfigError
 from surveyeval.metric.alignment import TotalVariation
+from surveyeval.metric.coherence import Gap
 from surveyeval.metric.resampling import jackknife_interval
 from surveyeval.task.human import load_human
 from surveyeval.task.load import load_task
@@ -106,6 +109,44 @@ def test_the_smallest_excess_is_found_in_about_four_of_five_studies(tmp_path: Pa
     excess, power = studies(float(np.interp(smallest, means, shifts)), 120)
     assert excess == pytest.approx(smallest, rel=0.2)
     assert 0.68 < power < 0.97
+    assert studies(0.0, 80)[1] < 0.08
+
+
+class _FewSplitsOfGap(Gap):
+    spec = replace(Gap.spec, splits=6)
+
+
+def test_the_smallest_excess_of_a_gap_is_found_in_about_four_of_five_studies() -> None:
+    """The same for a measure that is no distance: simulated actions are turned over at random until the gap is off by so much."""
+    world, rng, n, metric = World("simple"), np.random.default_rng(5), 300, _FewSplitsOfGap()
+
+    def people(size: int) -> Sample:
+        return world.answered(world.people(size, rng), "right", rng, simulated=False)
+
+    pilot = people(80)
+    found = [excess_errors(world_task(), people(n), pilot, [metric]) for _ in range(8)]
+    smallest = float(np.mean([one.smallest for each in found for (_, key), one in each.items() if key.headline]))
+
+    def studies(turned: float, times: int) -> tuple[float, float]:
+        excess, seen = [], []
+        for seed in range(times):
+            human = people(n)
+            made = world.answered(human.without_answers(), "right", rng)
+            action = np.where(rng.random(n) < turned, 1 - made.answers["act"], made.answers["act"])
+            made = replace(made, answers={**made.answers, "act": action})
+            both = losses(world_task(), human, {"p": [human], "s": [made]}, pilot, metrics=[metric], seed=seed)
+            where = next(q for q, key in enumerate(both.losses["gap", "s"].keys) if key.headline)
+            series = (both.losses["gap", "s"].loss - both.losses["gap", "p"].loss)[:, where]
+            low, _ = jackknife_interval(series[0], series[1:], jackknife=both.jackknife)
+            excess.append(series[0])
+            seen.append(low > 0)
+        return float(np.mean(excess)), float(np.mean(seen))
+
+    shares = np.array([0.2, 0.3, 0.4, 0.5])
+    means = [studies(share, 40)[0] for share in shares]
+    excess, power = studies(float(np.interp(smallest, means, shares)), 120)
+    assert excess == pytest.approx(smallest, rel=0.2)
+    assert 0.64 < power < 0.94
     assert studies(0.0, 80)[1] < 0.08
 
 
