@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 DEMO := runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs docs-check fooled test test-vllm check wheel-test plugin-test bench clean
+.PHONY: help demo docs docs-check site fooled fuzz stress test test-vllm check wheel-test plugin-test bench clean
 
 help:
 	@echo "make demo    install, let SmolLM2, a fine-tuned SmolLM2 and the baselines answer a real survey"
@@ -15,8 +15,11 @@ help:
 	@echo "make check   lint, types, import contract"
 	@echo "make plugin-test   build the packages under plugins/, test each from its wheel in an environment of its own"
 	@echo "make docs    compute the figures of the metric pages and write these; make docs-check compares"
-	@echo "make fooled  ask which metric notices which faulty simulator, and write docs/fooled.md (half an hour)"
-	@echo "make bench   install peers, measure speed against them (BENCH=--full for more; docs/speed.md)"
+	@echo "make site    build the documentation into build/site, and look whether it is whole"
+	@echo "make fooled  ask which metric notices which faulty simulator, and write docs/explanation/fooled.md (half an hour)"
+	@echo "make fuzz    give readers of strangers' files many more inputs than the tests do (FUZZ=2000 examples, FUZZ_SECONDS=60 each with atheris)"
+	@echo "make bench   install peers, measure speed against them (BENCH=--full for more; docs/explanation/speed.md)"
+	@echo "make stress  kill real runs fifty times, and compare what they end in (half an hour)"
 	@echo "make clean   remove the virtual environment and caches"
 
 $(VENV)/pyvenv.cfg:
@@ -73,14 +76,39 @@ docs: $(VENV)/.installed-dev
 	$(PIP) ppi-python
 	OMP_NUM_THREADS=1 $(BIN)/python docs/metric_figures.py
 	$(BIN)/python docs/metric_pages.py
+	$(BIN)/python docs/reference_pages.py
 
 docs-check: $(VENV)/.installed-dev
 	$(PIP) ppi-python
 	OMP_NUM_THREADS=1 $(BIN)/python docs/metric_figures.py --check
 	$(BIN)/python docs/metric_pages.py --check
+	$(BIN)/python docs/reference_pages.py --check
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) --editable ".[docs]"
+	@touch $@
+
+# Warnings are errors (strict). The variable silences advertising for the generator's successor.
+site: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	$(BIN)/python docs/site_check.py build/site
 
 fooled: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fooled.py
+
+stress: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/stress.py
+
+# Other inputs each time. atheris has wheels for Linux alone; what it finds that Hypothesis does not is worth a test of its own.
+FUZZ ?= 2000
+FUZZ_SECONDS ?= 60
+FUZZED := "task files" templates rules formulas answers "response logs" "delimited files" "surveys of Qualtrics" "surveys of LimeSurvey"
+
+fuzz: $(VENV)/.installed-dev
+	FUZZ_EXAMPLES=$(FUZZ) OMP_NUM_THREADS=1 $(BIN)/pytest tests/hostile/test_fuzz.py
+	$(PIP) atheris && for target in $(FUZZED); do \
+		OMP_NUM_THREADS=1 $(BIN)/python tests/hostile/with_atheris.py "$$target" $(FUZZ_SECONDS) || exit 1; done
+	OMP_NUM_THREADS=1 $(BIN)/python tests/hostile/coverage.py
 
 wheel-test: $(VENV)/.installed-dev
 	$(BIN)/python tests/wheel.py

@@ -1,6 +1,6 @@
-"""Which metric notices which fault: the tables of docs/fooled.md.
+"""Which metric notices which fault: the tables of docs/explanation/fooled.md.
 
-    python benchmarks/fooled.py                     both tasks, 20 splits, 60 repeated draws; writes docs/fooled.md
+    python benchmarks/fooled.py                     both tasks, 20 splits, 60 repeated draws; writes docs/explanation/fooled.md
     python benchmarks/fooled.py --splits 5 --repeats 10 --task anes96 --show     quicker, and shown only
 
 A simulator is *caught* by the rules of a card: where an axis has an interval, the excess of its loss over that of real
@@ -43,7 +43,7 @@ from surveyeval.task.load import load_task  # noqa: E402
 from surveyeval.task.task import Task  # noqa: E402
 from tests.model.disclosure_law import DisclosureLaw  # noqa: E402
 
-PAGE = ROOT / "docs" / "fooled.md"
+PAGE = ROOT / "docs" / "explanation" / "fooled.md"
 REFERENCE = "other half of the people"
 FAULTLESS = "fresh human sample"
 #: Repetitions in which a value must be known before limits are taken from them.

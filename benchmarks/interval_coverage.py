@@ -1,6 +1,6 @@
-"""How often intervals contain what they are about: the tables of docs/coverage.md.
+"""How often intervals contain what they are about: the tables of docs/explanation/coverage.md.
 
-    python benchmarks/interval_coverage.py                         everything, as in docs/coverage.md; about an hour
+    python benchmarks/interval_coverage.py                         everything, as in docs/explanation/coverage.md; about an hour
     python benchmarks/interval_coverage.py --parts full --replications 200 --sizes 60 250
     python benchmarks/interval_coverage.py --minutes 10            as many replications as go into ten minutes, and the table
 

@@ -5,7 +5,7 @@
 Everybody asks the same people of `anes96` the same questions and stores the answers: surveyeval with ``scripted:noisy``
 and with a scorer that gives all options the same probability, EDSL with its ``test`` model, Inspect with ``mockllm``.
 Each runs in a process and, for the peers, an environment of its own, after a small run that loads what is loaded late.
-What each one's figure includes: docs/speed.md.
+What each one's figure includes: docs/explanation/speed.md.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 Both sides use the same weights, dtype and number of threads, each in a process of its own. Ours is the whole way from
 people to drawn answers (`surveyeval.model.host.simulate`); the peer is ``HFLM.loglikelihood`` on the prompts as ours
 rendered them, at its best batch size. Before anything is printed, the log-probabilities of both sides must agree.
-What is measured and how to read it: docs/speed.md.
+What is measured and how to read it: docs/explanation/speed.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Simulators with a known fault, for asking which metric notices it: the rows of docs/fooled.md.
+"""Simulators with a known fault, for asking which metric notices it: the rows of docs/explanation/fooled.md.
 
 Every simulator is a function of a `Setting` and a random generator to a simulated sample. Those that are right in all but
 one respect start from `Setting.fresh`: other answers of the same law. Where the law is known (`disclosure`) they are drawn

@@ -1,4 +1,4 @@
-"""What metrics say of people's answers that are spoiled by degrees: the values of docs/metrics/values.json.
+"""What metrics say of people's answers that are spoiled by degrees: the values of docs/reference/metrics/values.json.
 
     python docs/metric_figures.py            # some minutes; docs/metric_pages.py then draws and writes
 
@@ -23,7 +23,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-VALUES = HERE / "metrics" / "values.json"
+VALUES = HERE / "reference" / "metrics" / "values.json"
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "plugins" / "surveyeval-ppi")]
 
 from corrupt import KINDS  # noqa: E402 (the folder is no package)
@@ -251,7 +251,9 @@ def main() -> int:
     stored = read()
     if options.check:
         for name in (found := differing(stored, made)):
-            print(f"{name}: values differ from docs/metrics/values.json; run python docs/metric_figures.py {name}")
+            print(
+                f"{name}: values differ from docs/reference/metrics/values.json; run python docs/metric_figures.py {name}"
+            )
         return int(bool(found))
     write({name: one for name, one in (stored | made).items() if name in registered()})
     return 0

@@ -1,9 +1,9 @@
-"""Write the pages of metrics, docs/metrics/*.md with their figures, from docstrings, specs and stored values.
+"""Write the pages of metrics, docs/reference/metrics/*.md with their figures, from docstrings, specs and stored values.
 
     python docs/metric_pages.py            # write
     python docs/metric_pages.py --check    # say what is stale, and write nothing
 
-Values come from docs/metrics/values.json, which docs/metric_figures.py computes; this script takes seconds.
+Values come from docs/reference/metrics/values.json, which docs/metric_figures.py computes; this script takes seconds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from surveyeval.metric.documentation import SECTIONS
 from surveyeval.reporting.metric_page import MetricPage, metric_page
 from surveyeval.reporting.quantities import AXES, floor_label, quantity
 
-FOLDER = Path(__file__).parent / "metrics"
+FOLDER = Path(__file__).parent / "reference" / "metrics"
 _MADE = "<!-- Written by docs/metric_pages.py from docstrings; change these and run it again. -->"
 _WIDTH = 120
 
@@ -34,7 +34,7 @@ What each metric is, and when it misleads. The text of a page is the metric's do
 same in a terminal. How values, references and floors are computed at one size, and what `recovered` is, is the same for all
 of them: simulated stand-ins of one half of the test people are compared with the people of the other half (matched), and so
 are these people themselves (reference) and naive stand-ins made from the pilot (floor). Simulators with one known fault, and
-which metric notices it: [how the metrics can be fooled](../fooled.md)."""
+which metric notices it: [how the metrics can be fooled](../../explanation/fooled.md)."""
 
 _FIGURES = """\
 ## Figures
@@ -132,7 +132,7 @@ def _page(page: MetricPage, one: Any, shown: Mapping[str, Any], links: Mapping[s
         parts += [f"## {name}", *(_markdown(text, links) for text in told.sections[name])]
     file = f"{one.__module__.replace('.', '/')}.py"
     folder = "" if file.startswith("surveyeval/") else "plugins/surveyeval-ppi/"
-    parts.append(f"Code: [`{folder}{file}`](../../{folder}{file}). In a terminal: `surveyeval show {page.name}`.")
+    parts.append(f"Code: `{folder}{file}`. In a terminal: `surveyeval show {page.name}`.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -179,14 +179,16 @@ def differences() -> list[str]:
     """What is stale, a sentence each."""
     made = pages()
     said = [
-        f"docs/metrics/{name} is stale: run python docs/metric_pages.py"
+        f"docs/reference/metrics/{name} is stale: run python docs/metric_pages.py"
         for name, text in made.items()
         if not (FOLDER / name).exists() or (FOLDER / name).read_text(encoding="utf-8") != text
     ]
     there = {file.name for file in FOLDER.iterdir()} if FOLDER.exists() else set()
-    said += [f"docs/metrics/{name} belongs to no metric" for name in sorted(there - set(made) - {"values.json"})]
     said += [
-        f"values of {name} in docs/metrics/values.json are stale: run python docs/metric_figures.py {name}"
+        f"docs/reference/metrics/{name} belongs to no metric" for name in sorted(there - set(made) - {"values.json"})
+    ]
+    said += [
+        f"values of {name} in docs/reference/metrics/values.json are stale: run python docs/metric_figures.py {name}"
         for name in stale(read(), registered())
     ]
     return said
@@ -198,7 +200,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="say what is stale, and write nothing")
     if parser.parse_args().check:
         said = differences()
-        print("\n".join(said) or "docs/metrics is up to date")
+        print("\n".join(said) or "docs/reference/metrics is up to date")
         return int(bool(said))
     FOLDER.mkdir(exist_ok=True)
     made = pages()

@@ -12,7 +12,7 @@ _README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def commands() -> list[list[str]]:
-    """Words after ``surveyeval`` of each such line in a ``sh`` block."""
-    blocks = re.findall(r"```sh\n(.*?)```", _README.read_text(), flags=re.DOTALL)
+    """Words after ``surveyeval`` of each such line in a ``sh`` block, but those that need a language model."""
+    blocks = re.findall(r"(?<!<!-- needs a model -->\n)```sh\n(.*?)```", _README.read_text(), flags=re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("surveyeval ")]

@@ -1,4 +1,4 @@
-"""Pages of metrics: every metric documents itself in full, and what lies in docs/metrics is what docstrings say."""
+"""Pages of metrics: every metric documents itself in full, and what lies in docs/reference/metrics is what docstrings say."""
 
 import importlib
 import subprocess
@@ -132,9 +132,9 @@ def test_what_is_stale_is_named(scripts, tmp_path, monkeypatch):
     monkeypatch.setattr(scripts, "FOLDER", tmp_path)
     monkeypatch.setattr(scripts, "read", dict)
     said = "\n".join(scripts.differences())
-    assert "docs/metrics/gap.md is stale" in said
-    assert "docs/metrics/gone.md belongs to no metric" in said
-    assert "values of sd_ratio in docs/metrics/values.json are stale" in said
+    assert "docs/reference/metrics/gap.md is stale" in said
+    assert "docs/reference/metrics/gone.md belongs to no metric" in said
+    assert "values of sd_ratio in docs/reference/metrics/values.json are stale" in said
 
 
 def test_links_lead_somewhere(scripts):
@@ -144,7 +144,11 @@ def test_links_lead_somewhere(scripts):
     for name, text in made.items():
         if name.endswith(".md"):
             for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
-                there = target in made if "/" not in target else (ROOT / "docs" / "metrics" / target).resolve().exists()
+                there = (
+                    target in made
+                    if "/" not in target
+                    else (ROOT / "docs" / "reference" / "metrics" / target).resolve().exists()
+                )
                 assert there, f"{name} links to {target}"
 
 

@@ -1,4 +1,4 @@
-"""The simulators of docs/fooled.md have the fault that they are said to have, and no other; the rules find what is told."""
+"""The simulators of docs/explanation/fooled.md have the fault that they are said to have, and no other; the rules find what is told."""
 
 import numpy as np
 import pytest
