@@ -164,6 +164,10 @@ def _line(line: Mapping[str, Row], specs: Mapping[str, MetricSpec | None], found
         ("gain_over_cell", "model", "cell"),
         ("gain_over_floor", "model", "floor"),
     ):
+        if individual and quantity == "excess":
+            if _value(line.get(quantity)) is not None:
+                found.cannot("excess over people's own second answers, which is about those with both answers alone")
+            continue
         _difference(line.get(quantity), quantity, losses[less], losses[more], spec, found)
     _recovered(line, losses, floor_name, spec, found)
 

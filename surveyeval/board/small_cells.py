@@ -58,6 +58,10 @@ def suppressed_tables(tables: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
         found["bounds"] = [
             row for row in tables["bounds"] if row["measure"] != "share" or (row["item"], "") not in hidden
         ]
+    for name in ("attention", "retest"):
+        if name in tables:
+            few = {row["item"] for row in tables[name] if row["side"] == "people" and _few_of(row)}
+            found[name] = [row for row in tables[name] if row["item"] not in few]
     changed = sum(_changed(tables.get(name, []), rows) for name, rows in found.items() if isinstance(rows, list))
     return found, changed
 
@@ -106,6 +110,16 @@ def suppressed_estimates(rows: Iterable[Mapping[str, Any]], tables: Mapping[str,
 def _few(number: Any) -> bool:
     """Whether a count of people is small and not zero; nobody is nobody's secret."""
     return isinstance(number, (int, float)) and 0 < number < FEWEST - 1e-9
+
+
+def _few_of(row: Row) -> bool:
+    """Whether few people passed, failed or skipped an attention check, or gave the same or another answer twice."""
+    if "passed" in row:
+        parts = (row["passed"], row["answered"] - row["passed"], row["unanswered"])
+    else:
+        same = round((row["agreement"] or 0) * row["n"])
+        parts = (row["n"], same, row["n"] - same)
+    return any(map(_few, parts))
 
 
 def _changed(before: Iterable[Row], after: Iterable[Row]) -> int:

@@ -20,6 +20,7 @@ from surveyeval.board.scrub import cleaned, command_of, scrubber
 from surveyeval.board.small_cells import FEWEST, suppressed_estimates, suppressed_tables, too_small_arms
 from surveyeval.data.files import digest, write_atomically
 from surveyeval.engine.estimates import from_records, to_records
+from surveyeval.engine.readable import understood
 from surveyeval.errors import ConfigError, DataError, RunError
 from surveyeval.reporting.view import RunView
 
@@ -136,6 +137,11 @@ def make_submission(run: Run) -> Submission:
     RunError
         When the run is not scored, or an arm has fewer than ten people.
     """
+    with understood(run.folder):
+        return _made(run)
+
+
+def _made(run: Run) -> Submission:
     from surveyeval.reporting.card import render
 
     if run.status != "complete" or not run.scored:

@@ -49,7 +49,11 @@ def preview(
         import json
         from dataclasses import asdict
 
-        click.echo(json.dumps({**asdict(shown), "only_grows": shown.only_grows}, indent=1, ensure_ascii=False))
+        from surveyeval.cli.output import harmless_json
+
+        click.echo(
+            harmless_json(json.dumps({**asdict(shown), "only_grows": shown.only_grows}, indent=1, ensure_ascii=False))
+        )
     else:
         _print(shown)
 
@@ -104,7 +108,8 @@ def _template(template: Template, shown: Preview) -> Iterator[str]:
 def _growth(shown: Preview) -> Iterator[str]:
     sizes = [turn.tokens for turn in shown.turns if turn.tokens is not None]
     limit = f" of {shown.limit:,} that the model reads" if shown.limit is not None else ""
-    yield f"{len(sizes)}, of {min(sizes, default=0):,} to {max(sizes, default=0):,} tokens{limit}"
+    low, high = min(sizes, default=0), max(sizes, default=0)
+    yield f"{len(sizes)}, of {low:,}{f' to {high:,}' if high > low else ''} tokens{limit}"
     if shown.only_grows:
         yield "each begins with the one before it, so that what was read can be kept"
     elif shown.only_grows is False:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_HALVES = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x80-\x9f]")
 
 
@@ -87,9 +89,11 @@ def _text(raw: bytes, path: Path, encoding: str) -> str:
     try:
         text = raw.decode(used).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
+        after = ""
         line = raw[: error.start].count(b"\n") + 1
-        before = raw[: error.start].decode(used, errors="ignore").splitlines()
-        after = f" after {before[-1][-12:]!r}" if before and before[-1] else ""
+        with suppress(UnicodeError):  # some encodings cannot leave out what they do not know
+            before = raw[: error.start].decode(used, errors="ignore").splitlines()
+            after = f" after {before[-1][-12:]!r}" if before and before[-1] else ""
         raise DataError(
             f"is not {used}: byte 0x{raw[error.start]:02x}{after}",
             file=str(path),
@@ -108,6 +112,12 @@ def _text(raw: bytes, path: Path, encoding: str) -> str:
     if "\0" in text:
         hint = "give a text file with comma-separated values; for UTF-16 without a mark set source.encoding: utf-16-le"
         raise DataError("holds binary data", file=str(path), hint=hint)
+    if _HALVES.search(text):
+        raise DataError(
+            f"holds halves of characters, which encoding {encoding!r} allows and no file can hold",
+            file=str(path),
+            field="source.encoding",
+        )
     if declared == "iso8859-1" and (found := _UNPRINTABLE.search(text)):
         # Windows files are often called latin-1: every byte then has a meaning, but not the one that was written.
         raise DataError(

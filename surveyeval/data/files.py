@@ -7,10 +7,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["digest", "held", "sync_folder", "write_atomically"]
+__all__ = ["digest", "file_hashes", "held", "replacing", "sync_folder", "write_atomically"]
 
 
 def digest(content: object) -> str:
@@ -22,13 +22,38 @@ def digest(content: object) -> str:
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file so that a reader sees the old or the new one, never a part."""
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as stream:
+    with replacing(path) as temporary, temporary.open("wb") as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-    temporary.replace(path)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A place beside a file to write and sync its next content, which takes the file's name at the end.
+
+    Two processes have a place each, so that the last one wins and none finds half of the other's. What could not be written
+    is removed, so that a full disk is not left fuller.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except Exception:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
+
+
+def file_hashes(folder: Path, *names: str) -> dict[str, str]:
+    """sha256 of those of some files that are there, by name."""
+    found = {}
+    for name in names:
+        if (folder / name).exists():
+            with (folder / name).open("rb") as stream:
+                found[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
 
 
 def sync_folder(folder: Path) -> None:

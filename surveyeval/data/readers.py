@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ def read_table(path: Path, encoding: str = "utf-8") -> Table:
             file=str(path),
             hint=f"give {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}",
         )
+    if path.exists() and not path.is_file() and not path.is_dir():  # a pipe or a device would be read for ever
+        raise DataError("is no file", file=str(path))
     try:
         raw = path.read_bytes()
     except FileNotFoundError as error:
@@ -97,7 +100,17 @@ def _parquet(raw: bytes, path: Path) -> pd.DataFrame:
     import pyarrow.parquet as parquet
 
     try:
-        arrow = parquet.ParquetFile(io.BytesIO(raw)).read()
+        opened = parquet.ParquetFile(io.BytesIO(raw))
+        # a few kilobytes can stand for billions of cells, of which each takes eight bytes or more
+        if opened.metadata.num_rows * opened.metadata.num_columns * 8 > os.sysconf("SC_PHYS_PAGES") * os.sysconf(
+            "SC_PAGE_SIZE"
+        ):
+            raise DataError(
+                f"has {opened.metadata.num_rows:,} rows, more than the memory of this machine holds", file=str(path)
+            )
+        arrow = opened.read()
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f"is no readable parquet file: {error}", file=str(path)) from error
     header = check_header(arrow.column_names, str(path))

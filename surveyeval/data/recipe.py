@@ -18,6 +18,8 @@ from surveyeval.errors import DataError
 
 __all__ = ["RecipeSource", "data_cache"]
 
+#: Largest file that is fetched: a server could send without end.
+MOST_BYTES = 4_000_000_000
 #: Seconds until a connection stands, and between two parts of the file.
 _PATIENCE = (15, 60)
 
@@ -201,6 +203,7 @@ class _Progress:
 
     def __init__(self, address: Address) -> None:
         self.total = 0
+        self._left = MOST_BYTES
         self._bar: Any = None
         self._text = f"downloading {address.file} from {address.host}"
         if not sys.stderr.isatty():
@@ -221,7 +224,14 @@ class _Progress:
         self._task = self._bar.add_task(self._text, total=None)
 
     def update(self, size: int) -> None:
-        """So many bytes more."""
+        """So many bytes more; raises DataError beyond the largest file that is fetched."""
+        self._left -= size
+        if self._left < 0:
+            raise DataError(
+                f"what is sent is larger than {MOST_BYTES // 1_000_000} MB; it was not kept",
+                field="source.use",
+                hint="download the file yourself and place it in the data cache",
+            )
         if self._bar is not None:
             self._bar.update(self._task, advance=size, total=self.total or None)
 

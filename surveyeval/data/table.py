@@ -80,14 +80,16 @@ def check_header(columns: Iterable[object], file: str, line: int | None = None) 
         When a name is empty or stands twice, with the number of the column.
     """
     header = [str(column).strip() for column in columns]
+    seen: set[str] = set()
     for number, column in enumerate(header, start=1):
         place = number if line is not None else None
         which = "" if line is not None else f" (column {number})"
         if not column:
             hint = "name it; R leaves its row names out with write.csv(..., row.names = FALSE)" if number == 1 else None
             raise DataError(f"a column has no name{which}", file=file, line=line, column=place, hint=hint)
-        if column in header[: number - 1]:
+        if column in seen:
             raise DataError(f"column {column!r} stands twice{which}", file=file, line=line, column=place)
+        seen.add(column)
     return header
 
 

@@ -5,14 +5,18 @@ No weights are loaded and nothing is sent. Interviews of some test people are wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from surveyeval.engine.asking import repeats
-from surveyeval.engine.experiment import split_people
+from surveyeval.engine.cache import open_cache
+from surveyeval.engine.experiment import Experiment, check_options, split_people
+from surveyeval.engine.fits import room_of
+from surveyeval.engine.held import interviews_held
+from surveyeval.engine.manifest import RunOptions
 from surveyeval.engine.preview import walk
 from surveyeval.engine.run import find_runs
 from surveyeval.errors import ConfigError, ModelError
@@ -21,6 +25,7 @@ from surveyeval.model.build import NamedModel, build_elicitation, build_models, 
 from surveyeval.model.elicitation import Elicitation
 from surveyeval.model.local import LocalOptions, Prompts
 from surveyeval.model.protocol import LanguageModel, Message
+from surveyeval.model.strings import parse_elicitation_string
 from surveyeval.task.human import load_human
 from surveyeval.task.interview import Question
 from surveyeval.task.load import load_task
@@ -53,6 +58,8 @@ class Forecast:
         Money at the prices given; time. None where there is nothing to go by.
     basis : tuple of str
         What the ranges rest on.
+    disk, memory : int
+        Bytes that the run needs at most, the weights of a model apart; see `surveyeval.engine.fits`.
     """
 
     model: str
@@ -64,6 +71,8 @@ class Forecast:
     cost: Range | None = None
     seconds: Range | None = None
     basis: tuple[str, ...] = ()
+    disk: int = 0
+    memory: int = 0
 
 
 def plan(
@@ -76,6 +85,12 @@ def plan(
     pilot: float = 0.25,
     elicitation: str = "choice",
     profile_set: str | None = None,
+    seed: int = 0,
+    hide: Iterable[str] = (),
+    no_profile: bool = False,
+    data: str | None = None,
+    provenance: str | None = None,
+    cache: bool = True,
     price_in: float | None = None,
     price_out: float | None = None,
     runs: str | Path = "runs",
@@ -84,8 +99,10 @@ def plan(
 
     Parameters
     ----------
-    task, model, settings, limit, draws, pilot, elicitation, profile_set
+    task, model, settings, limit, draws, pilot, elicitation, profile_set, seed, hide, no_profile, data, provenance
         As in `surveyeval.run`.
+    cache : bool
+        Take off what the response cache holds.
     price_in, price_out : float, optional
         Of a million tokens read and written; default: what the model's options say.
     runs : path
@@ -94,15 +111,19 @@ def plan(
     Returns
     -------
     list of Forecast
-        In the order of the models. Answers that the response cache holds are not taken off.
+        In the order of the models.
     """
     loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
     for name, value in (("limit", limit), ("draws", draws)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} is {value}, it must be at least 1")
-    human = load_human(loaded)
-    rows = split_people(loaded, human).divide(pilot)[1][:limit]
-    people = human.sample.take(rows)
+    human = load_human(loaded, data=data, provenance=provenance)
+    split = split_people(loaded, human)
+    pilot_rows, rows = split.divide(pilot)
+    people = human.sample.take(rows[:limit])
+    hidden = tuple(sorted(loaded.profile if no_profile else hide))
+    options = RunOptions(limit, seed, draws, pilot, hidden, parse_elicitation_string(elicitation).text)
+    check_options(loaded, options)
     way, named = (
         build_elicitation(elicitation),
         build_models([model] if isinstance(model, str) else list(model), settings),
@@ -111,13 +132,38 @@ def plan(
         if isinstance(one.model, LanguageModel):
             check_elicitation(one, way)
     some = people.take(np.arange(min(SAMPLE, people.n))).without_answers()
-    walks = [walk(loaded, some.take(np.array([row])), way)[1] for row in range(some.n)]
-    return [
-        _forecast(loaded, one, way, elicitation, walks, people.n, draws, (price_in, price_out), Path(runs))
+    walks = [walk(loaded, some.take(np.array([row])), way, frozenset(hidden))[1] for row in range(some.n)]
+    experiment = Experiment(loaded, human, split, human.sample.take(pilot_rows), people, options)
+    kept = open_cache(use=cache)
+    found = [
+        _less_held(
+            _forecast(loaded, one, way, elicitation, walks, people.n, draws, (price_in, price_out), Path(runs)),
+            interviews_held(experiment, one, kept),
+        )
         if isinstance(one.model, LanguageModel)
         else Forecast(one.name, people.n, draws, basis=("it reads no words: no tokens, and seconds",))
         for one in named
     ]
+    rooms = [room_of(loaded, one.model, people.n, human.sample.n, draws, elicitation) for one in named]
+    return [replace(one, disk=room.disk, memory=room.memory) for one, room in zip(found, rooms, strict=True)]
+
+
+def _less_held(found: Forecast, held: tuple[int, int] | None) -> Forecast:
+    """A forecast without what the response cache answers; interviews that are left are taken to be like all."""
+    if held is None or not held[0]:
+        return found
+    done, total = held
+    left = 1 - done / total
+
+    def less(values: Range | None) -> Range | None:
+        return None if values is None else (values[0] * left, values[1] * left)
+
+    said = f"{done:,} of {total:,} interviews are in the response cache, and are taken off"
+    return replace(
+        found, requests=less(found.requests) or (0, 0), tokens_in=less(found.tokens_in) or (0, 0),
+        tokens_out=less(found.tokens_out) or (0, 0), cost=less(found.cost), seconds=less(found.seconds),
+        basis=(said, *found.basis),
+    )  # fmt: skip
 
 
 def _forecast(

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from surveyeval.reporting.context import Context, plain
+from surveyeval.reporting.context import Context
+from surveyeval.reporting.missing import state_words
 from surveyeval.reporting.numbers import count, enumerate_words, percent
 
 __all__ = ["asked_differently", "by_item", "cached", "elicited", "sent", "unusable", "unusable_said"]
@@ -73,7 +74,7 @@ def unusable(context: Context, model: int) -> dict[str, float]:
 def by_item(context: Context, model: int) -> str:
     """Every item's states that are no answers, with count and share."""
     return ", ".join(
-        f"{row['item']} {plain(str(row['state']))} {count(row['count'])} ({percent(row['share'], 1)})"
+        f"{row['item']} {state_words(str(row['state']))} {count(row['count'])} ({percent(row['share'], 1)})"
         for row in context.tables[model]["states"]
         if row["side"] == "simulation" and row["state"] != "answered"
     )

@@ -7,13 +7,14 @@ from dataclasses import replace
 from itertools import groupby
 from textwrap import shorten
 
-from surveyeval.reporting import figures
+from surveyeval.reporting import care, figures
 from surveyeval.reporting.adapters import arm_seen
 from surveyeval.reporting.blocks import Figure, LegendEntry, Section, Table
 from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.groups import groups_table
 from surveyeval.reporting.headlines import PRINCIPAL, principals
 from surveyeval.reporting.lines import Line
+from surveyeval.reporting.numbers import enumerate_words
 from surveyeval.reporting.quantities import Axis, section_key
 from surveyeval.reporting.tables import estimates_table, half_size, in_words, individual_table, named, skipped_cells
 from surveyeval.reporting.verdicts import direction
@@ -162,9 +163,11 @@ def _individual_section(context: Context, axis: Axis) -> Section:
     tables = [individual_table(context, f"{axis.title}: overall", lines, folded=True)]
     if items:
         tables.append(individual_table(context, f"{axis.title}: by item", items, folded=True))
+    twice = care.retest_table(context)
+    tables += [twice] if twice is not None else []
     said = [
         context.words.own(
-            "Full size, the same people on both sides. A human reference would need people who answered twice: none available. "
+            f"Full size, the same people on both sides. {care.twice_said(context)} "
             "The bar to beat is the best baseline fitted on the pilot."
         )
     ]
@@ -252,9 +255,9 @@ def _principal_of(axis: str, lines: Sequence[Line]) -> str:
 
 
 def _absent(context: Context, axis: str) -> list[str]:
-    """Metrics of this axis that say nothing about this task."""
-    return [
-        f"{line.quantity.label}: not applicable, {reason}."
-        for line, reason in context.lines.inapplicable()
-        if line.axis == axis
-    ]
+    """Metrics of this axis that say nothing about this task, by the reason."""
+    found: dict[str, list[str]] = {}
+    for line, reason in context.lines.inapplicable():
+        if line.axis == axis and line.quantity.label not in found.setdefault(reason, []):
+            found[reason].append(line.quantity.label)
+    return [f"{enumerate_words(labels)}: not applicable, {reason}." for reason, labels in found.items()]

@@ -1,13 +1,14 @@
 """What a paper should disclose of a run: two published checklists, filled in where the run knows, and a methods paragraph.
 
-The items follow AAPOR's transparency items for surveys (Transparency Initiative, American Association for Public Opinion Research)
-and the 14 core items of GUIDE-LLM (a reporting checklist for language models in behavioural and social science, llm-checklist.com),
-in words of our own. What a run cannot know is left to write, and says so.
+The items follow AAPOR's transparency items for surveys (Survey Disclosure Checklist of the Transparency Initiative, American
+Association for Public Opinion Research, April 2021: 11 items) and the 14 core items of GUIDE-LLM (a reporting checklist for language
+models in behavioural and social science, llm-checklist.com/checklist), in words of our own. What a run cannot know is left to write,
+and says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +23,16 @@ from surveyeval.reporting.disclosure_facts import (
     tried,
 )
 from surveyeval.reporting.escaping import fenced, markdown_text
-from surveyeval.reporting.view import RunView
 
-__all__ = ["TO_WRITE", "Disclosure", "Entry", "disclosure", "markdown", "section"]
+__all__ = ["CHECKLISTS", "TO_WRITE", "Disclosure", "Entry", "disclosure", "markdown"]
 
 #: What stands where only a person can answer.
 TO_WRITE = "To write"
+#: The checklists, and how they are headed.
+CHECKLISTS = {
+    "AAPOR": "After the transparency items of AAPOR, for the survey",
+    "GUIDE-LLM": "After the core items of GUIDE-LLM, for the language model",
+}
 
 
 @dataclass(frozen=True)
@@ -146,11 +151,7 @@ def markdown(found: Disclosure) -> str:
     """The disclosure as Markdown."""
     lines = ["# Disclosure", ""]
     lines += ["## Methods paragraph", "", str(markdown_text(found.methods)), ""]
-    titles = {
-        "AAPOR": "After the transparency items of AAPOR, for the survey",
-        "GUIDE-LLM": "After the core items of GUIDE-LLM, for the language model",
-    }
-    for checklist, title in titles.items():
+    for checklist, title in CHECKLISTS.items():
         lines += [f"## {title}", "", "| Item | Known from the run | To write |", "|---|---|---|"]
         for one in found.entries:
             if one.checklist == checklist:
@@ -170,13 +171,3 @@ def markdown(found: Disclosure) -> str:
         "statement that the item is satisfied.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def section(runs: Sequence[RunView]) -> str:
-    """What is left to disclose, as the text of a card's section: a target for ``register.report_section``."""
-    lines = []
-    for run in runs:
-        found = disclosure(run.manifest)
-        open_items = [f"{one.checklist} {one.number} {one.item}: {one.left}" for one in found.entries if one.left]
-        lines += [f"{run.model}. {found.methods}", "", f"{TO_WRITE}:", *(f"- {one}" for one in open_items), ""]
-    return "\n".join(lines).strip()

@@ -9,7 +9,7 @@ from typing import Any
 
 from surveyeval.reporting.numbers import count, enumerate_words
 
-__all__ = ["Facts", "asked", "contamination", "parameters", "personal", "prompts", "state_kept", "tried"]
+__all__ = ["Facts", "asked", "contamination", "cutoff_of", "parameters", "personal", "prompts", "state_kept", "tried"]
 
 _NOT_A_LANGUAGE_MODEL = ("baseline:", "scripted:", "file:")
 
@@ -290,11 +290,19 @@ def tried(facts: Facts) -> str:
     )
 
 
+def cutoff_of(manifest: Mapping[str, Any]) -> str:
+    """When a model's training data end, as the user declared it (``?cutoff=``) or the model says; empty where unknown."""
+    model = manifest["model"]
+    declared = re.search(r"[?&]cutoff=([\d-]+)", str(model["string"]))
+    details = model["fingerprint"].get("details") or {}
+    return declared[1] if declared else str(details.get("cutoff") or "").strip()
+
+
 def contamination(facts: Facts) -> str:
     """The model's cut-off against the publication of the data."""
     if not facts.language_model:
         return ""
-    published, cutoff = facts.task("published"), str(facts.details.get("cutoff") or "").strip()
+    published, cutoff = facts.task("published"), cutoff_of(facts.manifest)
     since = f"The data were public since {published}" if published else "It is not stated when the data became public"
     if not cutoff:
         return f"{since}; the model's training cut-off is not known, so memorisation is not excluded."

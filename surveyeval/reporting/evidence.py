@@ -1,7 +1,7 @@
 """What the stored estimates of a run say about one claim: checks with their result, and the smallest difference they see.
 
 A check passes only by an equivalence test. A test of difference can fail, but it cannot pass: not telling two samples apart
-is no evidence that they are equal. The rules are written down in docs/use-table.md.
+is no evidence that they are equal. The rules are written down in docs/explanation/use-table.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Dot-and-whisker figures: people, naive floors and models on one line.
 
 People are dark, floors grey and hollow, models coloured and of different shapes, so that a figure also reads in print
-and without colours. The colours start with Okabe and Ito's palette, which colour-blind readers can tell apart.
+and without colours. The first three colours are of Okabe and Ito's palette; all eight were chosen so that colour-blind readers tell them
+apart (tests/reporting/test_colours.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What there is to say of a metric without data: facts from its spec and sections from its docstring.
 
-`surveyeval show METRIC` prints it, and the pages under docs/metrics are made from it.
+`surveyeval show METRIC` prints it, and the pages under docs/reference/metrics are made from it.
 """
 
 from __future__ import annotations

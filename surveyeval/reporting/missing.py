@@ -12,7 +12,7 @@ from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.numbers import count, interval, number, percent
 from surveyeval.reporting.quantities import quantity
 
-__all__ = ["bounds_table", "states_by_group_table", "states_by_item_table"]
+__all__ = ["bounds_table", "state_words", "states_by_group_table", "states_by_item_table"]
 
 _STATES = tuple(state.name.lower() for state in State)
 _WORDS = {
@@ -30,6 +30,11 @@ _ABOUT = (
     "Not asked: left out by routing. Missing: no reason is known. Invalid: no option can be read from the answer. Not run: the "
     "model was not asked. The last two occur in simulated rows only."
 )
+
+
+def state_words(state: str) -> str:
+    """A state within a sentence."""
+    return _WORDS.get(state, plain(state)).lower()
 
 
 def states_by_item_table(context: Context) -> Table | None:

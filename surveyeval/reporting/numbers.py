@@ -21,7 +21,7 @@ __all__ = [
 #: Shown where there is no number.
 MISSING = "–"
 
-_DECIMALS = {"distance": 3, "ratio": 2, "slope": 2, "bits": 2, "plain": 3, "count": 0}
+_DECIMALS = {"distance": 3, "ratio": 2, "slope": 2, "bits": 2, "plain": 3, "count": 0, "points": 1}
 
 
 def number(value: float | None, unit: str = "plain") -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from surveyeval.reporting.context import plain
+from surveyeval.reporting.escaping import markdown_text
 from surveyeval.reporting.labels import Row, axis_titles, label_of, unit_of
 from surveyeval.reporting.numbers import MISSING, count, enumerate_words, interval, number
 from surveyeval.reporting.quantities import axis
@@ -150,10 +151,10 @@ def reading(power: Power) -> Iterator[str]:
 
 def markdown(power: Power) -> str:
     """The plan as a Markdown document."""
-    out = [f"# {power.title}", "", "What can be decided before any model runs.", ""]
+    out = [f"# {markdown_text(power.title)}", "", "What can be decided before any model runs.", ""]
     if power.provenance != "human":
         out += ["**SYNTHETIC reference**: a pipeline check that ranks nobody.", ""]
-    out += [*introduction(power), "", "## Measures", ""]
+    out += [*map(str, map(markdown_text, introduction(power))), "", "## Measures", ""]
     out += _table(
         ("measure", *HEADS[:-1], "remark"),
         [(f"{title}: {label}", *cells) for title, rows in lines(power) for label, cells in rows],
@@ -168,12 +169,12 @@ def markdown(power: Power) -> str:
 
 
 def _paragraphs(texts: Iterator[str]) -> list[str]:
-    return [line for text in texts for line in (text, "")]
+    return [line for text in texts for line in (str(markdown_text(text)), "")]
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     if not rows:
         return ["none"]
-    escaped = [[text.replace("|", r"\|") for text in row] for row in rows]
+    escaped = [[str(markdown_text(text)) for text in row] for row in rows]
     body = [f"| {' | '.join(row)} |" for row in escaped]
     return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *body]

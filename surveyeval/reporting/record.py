@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from surveyeval.reporting import asking, missing
+from surveyeval.reporting import asking, care, missing
 from surveyeval.reporting.blocks import Cell, Fact, Row, Section, Table
 from surveyeval.reporting.context import Context, plain
 from surveyeval.reporting.numbers import MISSING, count, enumerate_words, number, percent
@@ -49,13 +49,14 @@ def validity(context: Context) -> Section:
         columns = ["Model", "Item", "Mean", "5th percentile", "Least"]
         tables.append(Table("Option mass", columns, masses, frozenset({2, 3, 4}), [note]))
     states = (
+        care.attention_table(context),
         missing.bounds_table(context),
         missing.states_by_item_table(context),
         missing.states_by_group_table(context),
     )
     tables[1:1] = [table for table in states if table is not None]
     people = [row for row in context.tables[0]["states"] if row["side"] == "people" and row["state"] != "answered"]
-    said = ", ".join(f"{row['item']} {plain(row['state'])} {count(row['count'])}" for row in people)
+    said = ", ".join(f"{row['item']} {missing.state_words(str(row['state']))} {count(row['count'])}" for row in people)
     who, short = context.words.people.capitalize(), context.words.short
     states_of = context.tables[0]["states"]
     counted = {row["item"] for row in states_of if row["side"] == "people"}

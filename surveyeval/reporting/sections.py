@@ -1,4 +1,4 @@
-"""The sections of a card, in order: the finding first, how to reproduce it last."""
+"""The sections of a card, in order: the finding first, what to disclose last."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from surveyeval.reporting.axes import axis_section, by_arm_section, glance
 from surveyeval.reporting.blocks import Banner, Cell, Fact, Panels, Row, Saying, Section, Table
 from surveyeval.reporting.comparison import compared
 from surveyeval.reporting.context import Context, plain
+from surveyeval.reporting.disclosure_section import disclosure_section
 from surveyeval.reporting.figures import legend
 from surveyeval.reporting.headlines import principal
 from surveyeval.reporting.lines import Line
@@ -109,6 +110,16 @@ def banners(context: Context) -> list[Banner]:
                 "Limited",
             )
         )
+    partial = context.manifest.get("partial")
+    if partial:
+        found.append(
+            Banner(
+                f"Partial run: it is not finished. {count(partial['people'])} of {count(partial['of_people'])} test "
+                f"{context.words.short} are answered, {count(partial['failed'])} answers failed. Not for quoting.",
+                "stamp",
+                "Partial",
+            )
+        )
     differently = asking.asked_differently(context)
     found += [Banner(differently)] if differently else []
     found += [Banner(said) for said in asking.unusable_said(context)]
@@ -170,6 +181,7 @@ def sections(context: Context, judged: Judged) -> Iterator[Section]:
     yield record.provenance(context)
     yield record.prompt(context)
     yield record.reproduce(context)
+    yield disclosure_section(context)
 
 
 def _with_descriptions(context: Context, section: Section) -> Section:

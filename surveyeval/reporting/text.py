@@ -11,6 +11,7 @@ from surveyeval.reporting.asking import elicited
 from surveyeval.reporting.blocks import Fact
 from surveyeval.reporting.comparison import resampled, what_profiles_add
 from surveyeval.reporting.context import Context, plain
+from surveyeval.reporting.disclosure_facts import cutoff_of
 from surveyeval.reporting.evidence import Evidence, place
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import count, enumerate_words
@@ -82,7 +83,7 @@ def memorisation(context: Context) -> str:
     since = f"The data were public since {published}" if published else "It is not stated when the data became public"
     cutoffs = []
     for name, run in zip(context.names, context.runs, strict=True):
-        cutoff = run.manifest["model"]["fingerprint"].get("details", {}).get("cutoff")
+        cutoff = cutoff_of(run.manifest)
         if not str(run.manifest["model"]["string"]).startswith(("baseline:", "scripted:")):
             cutoffs.append(f"{name} {cutoff or 'unknown'}")
     if not cutoffs:
@@ -92,12 +93,12 @@ def memorisation(context: Context) -> str:
 
 def informed(context: Context) -> list[str]:
     """Who has seen the pilot, and which arms are in it."""
-    split, users, more = context.manifest["split"], [], []
+    split, users, more, baselines = context.manifest["split"], [], [], []
     for name, run in zip(context.names, context.runs, strict=True):
         text = str(run.manifest["model"]["string"])
         adapter = adapter_of(run.manifest)
         if text.startswith("baseline:"):
-            users.append(f"{name} (a baseline fitted on it)")
+            baselines.append(name)
         elif adapter is not None:
             size = f" trained on {count(adapter.pilot)} {context.words.people}" if adapter.pilot is not None else ""
             users.append(f"{name} (an adapter{size}; see Fine-tuning)")
@@ -106,6 +107,14 @@ def informed(context: Context) -> list[str]:
         elif text.startswith("lora:"):
             users.append(f"{name} (an adapter; see its banner and fingerprint for the rows it was trained on)")
         users += _prepared(name, run.manifest)
+    if baselines:
+        fitted = "baselines fitted on it" if len(baselines) > 1 else "a baseline fitted on it"
+        users.insert(
+            0,
+            f"{enumerate_words(baselines)} ({fitted})"
+            if len(baselines) < 4
+            else f"{len(baselines)} baselines fitted on it",
+        )
     shown = f" and {enumerate_words(users)}" if users else ""
     apart = f"none of them is a test {context.words.person}"
     said = f"The pilot of {count(split['pilot'])} {context.words.people} informed the naive floors{shown}; {apart}."

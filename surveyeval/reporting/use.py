@@ -1,7 +1,7 @@
 """The claims of the use table: what a simulation supports, by tests that were declared before it was run.
 
 Five claims: item shares, subgroup comparisons, signs of effects, coefficients, individuals. The uses that rest on them are in
-`surveyeval.reporting.uses`. The rules are written down, with their reasons, in docs/use-table.md. They are conservative:
+`surveyeval.reporting.uses`. The rules are written down, with their reasons, in docs/explanation/use-table.md. They are conservative:
 nothing is supported without an equivalence test within the task's own margin or, for signs, without both signs being
 determined.
 """
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
 
-from surveyeval.reporting.evidence import ALPHA, Check, Evidence, label, place, smallest, unit_of
+from surveyeval.engine.rows import SKIPPED
+from surveyeval.reporting.evidence import ALPHA, Check, Evidence, Result, label, place, smallest, unit_of
 from surveyeval.reporting.numbers import count, difference, enumerate_words, interval, number
 from surveyeval.reporting.view import RunView
 
@@ -212,10 +213,15 @@ def _individuals(evidence: Evidence) -> Judgement:
         for row in _headline_rows(evidence, "gain_over_cell") + _headline_rows(evidence, "gain_over_floor")
         if row["metric"] == "joint_log_loss" and row["low"] < row["high"]
     ]  # a baseline has no gain over itself; fmt: skip
-    retest = Check("as near as people are to their own repeated answers", "not run", "nobody was asked twice")
+    retest = _retest(evidence)
     if not rows:
         bar = Check(name, "not run", "no probabilities of people’s own answers")
         return Judgement("individuals", "Individuals", "can't tell", "without probabilities", [bar, retest])
+    sizes = evidence.run.tables["sizes"]
+    people = float(sizes.get("n_eff") or sizes["n_human"])
+    if people < SKIPPED:  # intervals of a handful of people are wrong, not wide
+        bar = Check(name, "undecided", f"{people:.0f} effective people, {SKIPPED} are needed")
+        return Judgement("individuals", "Individuals", "can't tell", "at this n", [bar, retest])
     said = "; ".join(f"{_bar(row)} {difference(row['value'], 'bits')} bits ({interval(row['low'], row['high'], 'bits')})"
                      for row in rows)  # fmt: skip
     worse, better = any(row["high"] < 0 for row in rows), all(row["low"] > 0 for row in rows)
@@ -223,8 +229,30 @@ def _individuals(evidence: Evidence) -> Judgement:
     found = smallest(evidence, rows)
     reach = f"{number(found[0], 'bits')} bits per respondent" if found else ""
     verdict: Verdict = "not supported" if worse else "can't tell"
-    cause = "" if worse else "without a retest" if better else "at this n"
-    return Judgement("individuals", "Individuals", verdict, cause, [bar, retest], reach)
+    if better and retest.result in ("passed", "failed"):
+        verdict = "supported" if retest.result == "passed" else "not supported"
+    cause = "without a retest" if better and retest.result == "not run" else "at this n"
+    return Judgement(
+        "individuals", "Individuals", verdict, cause if verdict == "can't tell" else "", [bar, retest], reach
+    )
+
+
+def _retest(evidence: Evidence) -> Check:
+    """Whether rows tell people's answers as well as people's own second answers do, on the items that were asked twice."""
+    name = "as near as people are to their own repeated answers"
+    rows = [row for row in evidence.rows("excess", "individual", metric="accuracy") if row["name"] == "accuracy"]
+    rows = [row for row in rows if row["low"] == row["low"]]
+    if not rows:
+        return Check(name, "not run", "nobody was asked twice")
+    rows = [row for row in rows if row["item"]]
+    behind = [row for row in rows if row["low"] > 0]
+    said = "; ".join(
+        f"{row['item']} {difference(-row['value'], 'share')} "
+        f"({interval(-row['high'], -row['low'], 'share').removesuffix('%')})"
+        for row in rows
+    )
+    result: Result = "failed" if behind else "passed" if all(row["high"] <= 0 for row in rows) else "undecided"
+    return Check(name, result, f"probability of people’s own answer, less their own agreement: {said}")
 
 
 def _not_asked(key: str, title: str, name: str, reason: str) -> Judgement:

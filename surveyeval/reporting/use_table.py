@@ -27,7 +27,7 @@ _CSS = {"supported": "verdict yes", "not supported": "verdict no", "can't tell":
 _RULES = (
     "Supported: an equivalence test within the task’s own margin passed; for signs, both signs are determined and equal. Not "
     "supported: shown to be otherwise. Can’t tell: neither; not telling two samples apart is no evidence that they are equal. The "
-    "rules stand in docs/use-table.md."
+    "rules stand in docs/explanation/use-table.md."
 )
 
 

@@ -1,4 +1,4 @@
-"""Uses of a simulation, each with the claims that it rests on. The rules are written down in docs/use-table.md."""
+"""Uses of a simulation, each with the claims that it rests on. The rules are written down in docs/explanation/use-table.md."""
 
 from __future__ import annotations
 
@@ -121,5 +121,6 @@ def _weakest(checks: Sequence[Check], claim: Judgement) -> tuple[Verdict, str]:
 
 
 def _as_check(claim: Judgement) -> Check:
-    result: dict[str, Any] = {"supported": "passed", "not supported": "failed", "can't tell": "undecided"}
+    open_ = "undecided" if claim.cause == "at this n" else "not run"  # else more people would not help
+    result: dict[str, Any] = {"supported": "passed", "not supported": "failed", "can't tell": open_}
     return Check(claim.title.lower(), result[claim.verdict], claim.words)

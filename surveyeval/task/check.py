@@ -12,6 +12,7 @@ from pathlib import Path
 from surveyeval.errors import ConfigError, Problem
 from surveyeval.task.check_language import check_interviews, check_language
 from surveyeval.task.check_references import check_references
+from surveyeval.task.check_repeats import check_repeats
 from surveyeval.task.document import Document, load_document, parse_document
 from surveyeval.task.expand import expand
 from surveyeval.task.fields import typed
@@ -36,6 +37,7 @@ def check_document(document: Document) -> tuple[TaskSpec | None, list[Problem]]:
     findings = Findings(document, document.value)
     spec = typed(findings, TaskSpec)
     check_references(findings)
+    check_repeats(findings)
     check_language(findings)
     check_placeholders(findings)
     if spec is not None and not findings.problems:
@@ -56,8 +58,7 @@ def notes(task: Task) -> list[Problem]:
             message = "HC2 errors do not fit the sampling design; errors that do are used"
             found.append(document.problem(("regressions", number, "errors"), message))
     for number, item in enumerate(task.spec.items):
-        for field in ("bins", "retest"):
-            if getattr(item, field) is not None:
-                message = f"{field} is not supported in this version and has no effect"
-                found.append(document.problem(("items", number, field), message, key=True))
+        if item.bins is not None and item.name not in task.spec.patterns:
+            message = "bins group answers in patterns, and the item is in none: they have no effect"
+            found.append(document.problem(("items", number, "bins"), message, "name it under `patterns:`", key=True))
     return found

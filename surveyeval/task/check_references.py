@@ -193,6 +193,13 @@ def _item(findings: Findings, route: Route, item: dict[str, Any]) -> None:
             "write interview.mode: sequential",
             key=True,
         )
+    if item.get("blank") is not None and item.get("part_of") is None:
+        findings.add((*route, "blank"), "blank is for kind multiple", "declare codes under `missing:`", key=True)
+    elif item.get("blank") == "not_ticked_if_any" and item.get("member") is not None:
+        why = "in one column for all options, a blank cell has no tick beside it"
+        findings.add((*route, "blank"), why, "write not_ticked, if a blank means that nothing was ticked", key=True)
+    if item.get("blank") is not None and "" in mapping(item, "missing"):
+        findings.add((*route, "blank"), "a blank cell is declared under `missing:` too", "leave one out", key=True)
     well_formed = isinstance(item.get("options", {}), dict)
     if kind in ("nominal", "ordinal") and len(options) < 2 and well_formed:
         place = (*route, "options") if "options" in item else route
@@ -336,7 +343,10 @@ def _lists(findings: Findings, factors: Iterable[str]) -> None:
         measured = {
             item.get("name")
             for _, item in entries(value, "items")
-            if isinstance(item, dict) and isinstance(item.get("name"), str) and item.get("role") != "attention"
+            if isinstance(item, dict)
+            and isinstance(item.get("name"), str)
+            and item.get("role") != "attention"
+            and item.get("retest") is None
         }
         if measured and measured <= {entry for entry in listed if isinstance(entry, str)}:
             findings.add(("profile_sets", name), "every item is shown as profile", "leave one to be asked", key=True)

@@ -21,13 +21,14 @@ __all__ = ["Document", "Route", "dotted", "load_document", "parse_document", "re
 
 #: A task file of a long survey has some thousand values; these bounds only stop what was built to exhaust memory.
 MAX_BYTES = 4_000_000
-MAX_VALUES = 100_000
+MAX_VALUES = 50_000
 MAX_DEPTH = 40
 
 #: Where a value stands in the document: mapping keys and list indices from the root.
 Route = tuple[str | int, ...]
 Place = tuple[int, int]
 
+_HALVES = re.compile("[\ud800-\udfff]")
 _NULLS = ("", "~", "null", "Null", "NULL")
 _STANDARD_TAGS = re.compile(r"^tag:yaml\.org,2002:(str|null|bool|int|float|timestamp|map|seq|value)$")
 
@@ -112,6 +113,8 @@ def read_text(path: Path, file: str) -> str:
     try:
         if path.is_dir():
             raise ConfigError("this is a folder", file=file, hint="name a YAML file")
+        if path.exists() and not path.is_file():  # a pipe or a device would be read for ever
+            raise ConfigError("this is no file", file=file, hint="name a YAML file")
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"the file is larger than {MAX_BYTES:,} bytes", file=file, hint="name a YAML file")
         data = path.read_bytes()
@@ -153,11 +156,29 @@ def parse_document(text: str, file: str) -> Document:
     return Document(file, text, value, builder.keys, builder.values)
 
 
+class _TooMuchError(Exception):
+    def __init__(self, mark: Any) -> None:
+        self.mark = mark
+
+
+class _Loader(yaml.SafeLoader):
+    """Stops at too many values while it reads, not after."""
+
+    _values = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._values += 1
+        if self._values > 2 * MAX_VALUES:  # a key is a node too
+            raise _TooMuchError(self.get_mark())
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
 def _compose(text: str, file: str) -> yaml.Node | None:
     loader: yaml.SafeLoader | None = None
     try:
         # The pure Python loader: its marks count characters, and its messages are the better ones.
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node: yaml.Node | None = loader.get_single_node()
         return node
     except yaml.reader.ReaderError as error:
@@ -168,6 +189,14 @@ def _compose(text: str, file: str) -> yaml.Node | None:
             line=before.count("\n") + 1,
             column=error.position - before.rfind("\n"),
             hint="remove it",
+        ) from error
+    except _TooMuchError as error:
+        raise ConfigError(
+            f"the file stands for more than {MAX_VALUES:,} values",
+            file=file,
+            line=error.mark.line + 1,
+            column=error.mark.column + 1,
+            hint="a task file needs some thousands",
         ) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -243,7 +272,7 @@ class _Builder:
             raise self._stop(node, f"values are nested more than {MAX_DEPTH} deep", "a task file needs six levels")
         self.values[path] = _place(node)
         if not _STANDARD_TAGS.match(node.tag):
-            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")[:60]
             self._problem(
                 node, path, f"tag {tag!r} is not supported", "a task file is data, never code; remove the tag"
             )
@@ -253,6 +282,9 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*path, index)) for index, child in enumerate(node.value)]
         text = str(node.value)
+        if _HALVES.search(text):
+            self._problem(node, path, "an escape stands for half of a character, which no file can hold", "remove it")
+            return None
         style = getattr(node, "style", None)
         return None if style is None and text in _NULLS and not node.tag.endswith(":str") else text
 
@@ -264,6 +296,9 @@ class _Builder:
                 continue
             key = str(key_node.value)
             inner = (*path, key)
+            if _HALVES.search(key):
+                self._problem(key_node, path, "a key has half of a character, which no file can hold", "remove it")
+                continue
             if key_node.tag == "tag:yaml.org,2002:merge":
                 self._problem(key_node, inner, "merge keys `<<` are not supported", "write the keys out")
                 continue

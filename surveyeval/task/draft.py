@@ -95,7 +95,9 @@ class Names:
             return text
         plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
         words = re.findall(r"[a-z0-9]+", plain)
-        name = "_".join(words[:6])[:50].strip("_") or "item"
+        while len(words) > 1 and (len(words) > 5 or len("_".join(words)) > 30):
+            words.pop()
+        name = "_".join(words)[:50].strip("_") or "item"
         name = name if name[0].isalpha() else f"q_{name}"
         found, number = name, 2
         while found in self._taken:
@@ -115,7 +117,7 @@ def head(table: Table, name: str, use: str, encoding: str, guesses: Sequence[Gue
     yield "#"
     yield from comment(
         f"What begins with {MARK} only you can write; `surveyeval validate` reports it until it is written. Lines with "
-        f"`{REVIEW}` mark guesses: look at each and take the line out. docs/tasks.md explains all fields."
+        f"`{REVIEW}` mark guesses: look at each and take the line out. docs/how-to/own-survey.md explains all fields."
     )
     yield f"name: {name}"
     yield 'version: "0.1"'
@@ -255,7 +257,7 @@ def _items(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
         yield f"  - name: {columns[one.column]}"
         yield f"    role: {one.item_role}"
         yield f"    kind: {one.kind}"
-        if columns[one.column] != one.column:
+        if columns[one.column] != one.column and not one.members:
             yield f"    column: {quoted(one.column)}"
         if one.question:
             yield from review("the label in the file, which may be shortened", 4)
@@ -271,6 +273,8 @@ def _items(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
                 "points: the numbers that are offered; people's count as the nearest of them. unit: ...", 4
             )
             yield f"    points: [{', '.join(f'{point:g}' for point in one.points)}]"
+        elif one.members:
+            yield from _members(one)
         elif one.options in shared:
             yield f"    options: {shared[one.options]}"
         else:
@@ -280,6 +284,24 @@ def _items(guesses: Sequence[Guess], columns: dict[str, str]) -> Iterator[str]:
             yield from review("the answer that shows attention; most people gave this one", 4)
             yield f"    expected: {quoted(one.expected or '')}"
         yield from missing_codes(one, 4)
+
+
+def _members(one: Guess) -> Iterator[str]:
+    """Lines of a check-all question with a column for each option."""
+    if one.ticked != "1":
+        yield f"    ticked: {quoted(one.ticked)}"
+    if one.unticked:
+        yield f"    unticked: {quoted(one.unticked)}"
+    else:
+        yield from review(
+            "a blank is taken for no tick where a person ticked another option, and for no answer where nothing is ticked; "
+            "write not_ticked if everybody was asked",
+            4,
+        )
+        yield "    blank: not_ticked_if_any"
+    yield "    options:"
+    for code, label, column in one.members:
+        yield f"      {quoted(code)}: {{label: {quoted(label)}, column: {quoted(column)}}}"
 
 
 def _scales(items: Sequence[Guess]) -> dict[tuple[tuple[str, str], ...], str]:
@@ -311,7 +333,7 @@ def analysis_section(guesses: Sequence[Guess], columns: dict[str, str]) -> Itera
         yield f"cells: [{', '.join(groups[:2])}]"
     beliefs = [columns[one.column] for one in guesses if one.role == "item" and one.item_role == "belief"]
     yield from comment(f"patterns: [{', '.join(beliefs[:4]) or 'ITEM, ITEM'}]   beliefs whose combinations are counted")
-    yield from comment("coherence, associations, regressions, equivalence: see docs/tasks.md")
+    yield from comment("coherence, associations, regressions, equivalence: see docs/how-to/own-survey.md")
 
 
 def left_out_section(guesses: Sequence[Guess]) -> Iterator[str]:

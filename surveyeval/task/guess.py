@@ -34,20 +34,41 @@ _ID = re.compile(
     r"^(?:id|.*_id|.*id|idno|case_?(?:no|number)|respondent|serial|record|uuid|token|participant|subject)$", re.I
 )
 _WEIGHT = _named(r"weights?|wgt|wt|[a-z]*wght|[a-z]*wgt|[a-z]{0,3}weight|wtss\w*|pw|survey_?weight")
+#: The same in a column's label.
+_WEIGHING = re.compile(r"^(?:[\w-]+ ){0,3}weight(?:ing)?(?: factor| variable)?$", re.IGNORECASE)
 _STRATA, _PSU = _named(r"strat(?:um|a)|vstrat|strat"), _named(r"psu|vpsu|cluster|sampling_?unit")
 _ARM = _named(r"treat|treatment|treated|cond|condition|arm|experimental_?group|vignette|assignment|study_?arm")
 _DATE_NAME = _named(r"date|start_?date|end_?date|recorded_?date|timestamp|time_?stamp|submitted|submit_?date")
 _PERSON = _named(
-    r"ip|ip_?address|e_?mail|phone|telephone|first_?name|last_?name|surname|full_?name|postal_?address|latitude|longitude|location_?l\w*"
+    r"ip|ip_?address|e[_-]?mail|phone|telephone|first_?name|last_?name|surname|full_?name|postal_?address|latitude|longitude|location_?l\w*"
     r"|recipient\w*|external_?reference|prolific_?\w*|worker_?\w*"
 )
 _ABOUT = _named(
     r"duration|duration_in_seconds|progress|finished|status|distribution_?channel|user_?language|interview_?time|minutes|seconds|browser|device"
 )
+#: What else an arm may be called; the words of its levels decide.
+_GROUP, _CONTROL = (
+    _named(r"group|version|form|split|cell|block|exp"),
+    re.compile(r"\b(?:control|treatments?|treated|placebo|baseline)\b", re.I),
+)
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
+#: Why a column is left out that may tell who people are, and of one that holds ticks or blanks.
+PERSONAL, TICKED = "it may tell who people are", "or blank: if it is a tick, write 0 where there is none"
+#: The numbers at the beginning of a question in a form.
+_NUMBERED = re.compile(r"^\s*(?:(?:Q(?:uestion)?\s*)?\d+[a-z]?\s*[.):]|Q\d+[a-z]?(?=\s))\s*(?=\S)", re.IGNORECASE)
+#: What stands at the end of the columns of a check-all question: ``[car]``, ``(car)``, ``- car``, ``: car``, ``_2``.
+#: Labels of an option that was ticked, and of one that was not.
+_MENTIONED = re.compile(r"(?:mentioned|selected|checked|ticked|marked|chosen|quoted)", re.IGNORECASE)
+_UNMENTIONED = re.compile(
+    r"(?:(?:not|un)[ -]?(?:mentioned|selected|checked|ticked|marked|chosen|quoted))", re.IGNORECASE
+)
+_MEMBER = re.compile(
+    r"^(?P<stem>.*?)(?:\s*[\[(](?P<inside>[^\[\]()]+)[\])]\s*|\s*(?: - | \u2013 |: )(?P<after>\S.*?)\s*|[_.](?P<number>\w+))$"
+)
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?: .*)?|\d{1,2}:\d{2}(?::\d{2})?")
 #: Name in the task file, and how columns of this kind are called.
 _PROFILE = tuple((name, _named(words)) for name, words in (
-    ("age", r"age|age_?years|alter|agea"), ("birth_year", r"birth_?year|year_?of_?birth|yob|born|yrbrn"),
+    ("age", r"age|age_?years|alter|agea"), ("birth_year", r"birth_?ye?a?r|year_?of_?birth|yob|born|yrbrn"),
     ("gender", r"gender|sex|gndr"),
     ("education", r"education|educ|edu|eisced|degree|schooling|highest_?qualification|edlevel"),
     ("income", r"income|hh_?income|household_?income|earnings|salary|hinctnta|rincome?|rincom"),
@@ -61,7 +82,7 @@ _PROFILE = tuple((name, _named(words)) for name, words in (
 ))  # fmt: skip
 #: The same where the head of a column, or its label, is the question.
 _ASKED = tuple((name, re.compile(words, re.IGNORECASE)) for name, words in (
-    ("age", r"how old are you|(?:what is|what's) your age"), ("birth_year", r"year (?:were you|of your) (?:born|birth)"),
+    ("age", r"how old are you|(?:what is|what's) your age"), ("birth_year", r"year (?:were you|of your) (?:born|birth)|\byear of birth\b"),
     ("gender", r"(?:what is|what's) your (?:gender|sex)|are you (?:a )?(?:male|man|woman|female)"),
     ("education", r"your (?:highest )?(?:level of )?education|highest (?:level of )?(?:education|degree|qualification)"),
     ("income", r"your (?:household |personal |total |annual |yearly )*income"), ("race", r"your (?:race|ethnicity|ethnic)"),
@@ -118,6 +139,10 @@ class Guess:
         Of a number in a profile: one in the middle.
     reasons : tuple of str
         What a person should look at; of a column that is left out, why.
+    members : tuple of (code, label, column)
+        Of a check-all question whose options have a column each; `column` is then how the question is called.
+    ticked, unticked : str
+        Of such a question: what stands in a cell that was ticked, and what in others; nothing where they are blank.
     """
 
     column: str
@@ -133,6 +158,9 @@ class Guess:
     expected: str | None = None
     example: str | None = None
     reasons: tuple[str, ...] = ()
+    members: tuple[tuple[str, str, str], ...] = ()
+    ticked: str = ""
+    unticked: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,7 +212,65 @@ def guess(table: Table) -> list[Guess]:
         column = _column(table, name)
         taken = {one.role for one in found}
         found.append(next(one for judge in _JUDGES if (one := judge(column, taken)) is not None))
+    return _check_all(found)
+
+
+def _check_all(guesses: Sequence[Guess]) -> list[Guess]:
+    """Neighbouring columns that are options of one check-all question, joined: a tick and blanks, or "mentioned" and not.
+
+    Their names, or their labels, begin alike.
+    """
+    groups: list[tuple[tuple[str, str, str], list[tuple[str, Guess]]]] = []
+    for one in guesses:
+        ticks = _ticks(one)
+        part = next((part for text in (one.question, one.column) if text and (part := _MEMBER.match(text))), None)
+        if ticks is None or part is None or not part["stem"].strip():
+            groups.append((("", "", ""), [("", one)]))
+            continue
+        key, label = (part["stem"].strip(), *ticks), part["inside"] or part["after"] or part["number"]
+        if groups and groups[-1][0] == key:
+            groups[-1][1].append((label.strip(), one))
+        else:
+            groups.append((key, [(label.strip(), one)]))
+    found: list[Guess] = []
+    for (stem, ticked, unticked), members in groups:
+        if len(members) > 1:
+            found.append(_joined(stem, ticked, unticked, members))
+        else:
+            found.append(Guess(**{**members[0][1].__dict__, "ticked": ""}))
     return found
+
+
+def _ticks(one: Guess) -> tuple[str, str] | None:
+    """What is ticked and what is not in a column that may be one option of several; None where it is something else."""
+    if one.ticked:
+        return one.ticked, ""
+    if one.role == "item" and len(one.options) == 2 and not one.missing:
+        (low, first), (high, second) = one.options
+        if _UNMENTIONED.fullmatch(first) and _MENTIONED.fullmatch(second):
+            return high, low
+        if _MENTIONED.fullmatch(first) and _UNMENTIONED.fullmatch(second):
+            return low, high
+    return None
+
+
+def _joined(stem: str, ticked: str, unticked: str, options: Sequence[tuple[str, Guess]]) -> Guess:
+    """One check-all question from the columns of its options."""
+    members: list[tuple[str, str, str]] = []
+    for label, one in options:
+        plain = "_".join(re.findall(r"[A-Za-z0-9]+", label))[:20].strip("_").casefold() or "other"
+        taken = {code for code, _, _ in members}
+        members.append((plain if plain not in taken else f"{plain}_{len(members) + 1}", label, one.column))
+    role = role_of(stem.replace("_", " "))
+    return Guess(
+        stem, "item", "multiple", question=_unnumbered(stem) if len(stem.split()) > 2 else None, members=tuple(members),
+        item_role="action" if role == "attention" else role, ticked=ticked, unticked=unticked,
+    )  # fmt: skip
+
+
+def _unnumbered(question: str) -> str:
+    """A question without the number that a form gave it."""
+    return _NUMBERED.sub("", question) or question
 
 
 def _column(table: Table, name: str) -> _Column:
@@ -193,7 +279,9 @@ def _column(table: Table, name: str) -> _Column:
     user_missing = table.user_missing.get(name, frozenset())
     question = table.questions.get(name)
     if question is None and (name.rstrip().endswith("?") or len(name.split()) > 4):
-        question = name  # forms write the question at the head of the column
+        question = _unnumbered(name)  # forms write the question at the head of the column
+    if question is not None and question.casefold().startswith(f"{name.casefold()} "):
+        question = question[len(name) :].lstrip(" .:-)") or question  # labels repeat the name of their column
     missing: dict[str, str] = {}
     unsure: list[str] = []
     for code in dict.fromkeys([*counts, *labels, *sorted(user_missing)]):
@@ -216,8 +304,11 @@ def _column(table: Table, name: str) -> _Column:
 def _beside(codes: Sequence[str]) -> list[str]:
     """Codes that look like missing ones and lie apart from a run of whole numbers."""
     numbers = {code: float(code) for code in codes if _NUMBER.fullmatch(code)}
-    if len(numbers) < len(codes) or not all(number.is_integer() for number in numbers.values()):
+    if len(numbers) < len(codes):
         return []
+    if not all(number.is_integer() for number in numbers.values()):
+        below = [code for code, number in numbers.items() if number < 0]
+        return below if set(below) <= set(_BESIDE) and len(numbers) - len(below) > 1 else []
     positive = sorted(number for number in numbers.values() if number >= 0)
     negative = {code: number for code, number in numbers.items() if number < 0}
     outside: list[str] = []
@@ -246,16 +337,14 @@ def _beside(codes: Sequence[str]) -> list[str]:
 def _nothing(column: _Column, taken: set[Role]) -> Guess | None:
     if not column.counts:
         return Guess(column.name, "left out", reasons=("no answers",))
-    if not column.is_question and _PERSON.search(column.name):
-        return Guess(column.name, "left out", reasons=("it may tell who people are",))
+    addresses = sum(count for code, count in column.counts.items() if _MAIL.fullmatch(code))
+    if (not column.is_question and _PERSON.search(column.name)) or addresses > 0.5 * sum(column.counts.values()):
+        return Guess(column.name, "left out", reasons=(PERSONAL,))
     if len(column.counts) == 1 and not column.labels and not (_ATTENTION.search(column.said)):
         one = _short(column.codes[0])
-        said = (
-            f"everybody has {one}"
-            if column.complete
-            else f"{one} or blank: if it is a tick, write 0 where there is none"
-        )
-        return Guess(column.name, "left out", reasons=(said,))
+        if column.complete or column.missing:
+            return Guess(column.name, "left out", reasons=(f"everybody has {one}",))
+        return Guess(column.name, "left out", reasons=(f"{one} {TICKED}",), ticked=column.codes[0])
     return None
 
 
@@ -275,7 +364,8 @@ def _identifier(column: _Column, taken: set[Role]) -> Guess | None:
 def _design(column: _Column, taken: set[Role]) -> Guess | None:
     if column.is_question:
         return None
-    if column.numeric and _WEIGHT.search(column.name) and len(column.counts) > 2 and not column.labels:
+    weighing = _WEIGHT.search(column.name) or (column.question is not None and _WEIGHING.search(column.question))
+    if column.numeric and weighing and len(column.counts) > 2 and not column.labels:
         numbers = [float(code) for code in column.counts]
         mean = sum(float(code) * count for code, count in column.counts.items()) / sum(column.counts.values())
         whole = all(number.is_integer() for number in numbers)
@@ -290,9 +380,10 @@ def _design(column: _Column, taken: set[Role]) -> Guess | None:
 
 
 def _arms(column: _Column, taken: set[Role]) -> Guess | None:
+    told = sum(bool(_CONTROL.search(column.labels.get(code, code))) for code in column.counts)
     if (
         not column.is_question
-        and _ARM.search(column.name)
+        and (_ARM.search(column.name) or (_GROUP.search(column.name) and told))
         and 2 <= len(column.counts) <= MOST_CODES
         and column.complete
         and "arm" not in taken
@@ -356,6 +447,18 @@ def _item(column: _Column, taken: set[Role]) -> Guess | None:
     role, expected = _role(column), None
     if role == "attention":
         expected = max(column.counts, key=lambda code: column.counts[code])
+    if not labelled and _apart(options):
+        points = tuple(float(code) for code, _ in options)
+        made = Guess(
+            column.name,
+            "item",
+            "numeric",
+            missing=column.missing,
+            points=points,
+            question=column.question,
+            item_role=role,
+        )
+        return _marked(column, made)
     kind = "binary" if len(options) == 2 else "ordinal" if scale or _ranks(options, labelled) else "nominal"
     made = Guess(
         column.name, "item", kind, options, column.missing, question=column.question, scale=scale, item_role=role,
@@ -434,6 +537,14 @@ def _options(column: _Column) -> tuple[tuple[tuple[str, str], ...], str]:
         options.append((code, label))
         seen[folded] += 1
     return tuple(options), known[0] if known is not None else ""
+
+
+def _apart(options: Sequence[tuple[str, str]]) -> bool:
+    """Whether codes are numbers too far apart to be ranks: hours, amounts, percentages."""
+    if len(options) < 3 or not all(_NUMBER.fullmatch(code) for code, _ in options):
+        return False
+    numbers = [float(code) for code, _ in options]
+    return min(numbers) >= 0 and max(numbers) > MOST_CODES and max(numbers) - min(numbers) > 2 * len(numbers)
 
 
 def _ranks(options: Sequence[tuple[str, str]], labelled: Sequence[str]) -> bool:

@@ -152,6 +152,8 @@ class _Reader:
         self.task, self.table, self.frame = task, table, table.frame
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
+        #: Blank cells of check-all questions that are no ticks, by item.
+        self.filled: dict[str, NDArray[np.bool_]] = {}
         said = list(table.notes)
         if table.withheld:
             said.append(f"columns that tell who people are stay out: {', '.join(table.withheld)}")
@@ -230,11 +232,15 @@ class _Reader:
 
     def _routed(self, sample: Sample) -> Sample:
         """Items without an answer are `not_asked` where the filter says so; answers stay, even where it says otherwise."""
-        states = dict(sample.states)
+        states, answers = dict(sample.states), dict(sample.answers)
         for number, item in enumerate(self.task.all_items):
             if item.spec.ask_if is None or item.name not in states or self.problems:
                 continue
-            put, state = asked(self.task, sample, item, sample.answers), states[item.name]
+            put, state = asked(self.task, sample, item, answers), states[item.name]
+            if item.name in self.filled:
+                silent = self.filled[item.name] & ~put
+                answers[item.name] = np.where(silent, -1, answers[item.name])
+                state = np.where(silent, np.int8(State.NOT_ASKED), state)
             states[item.name] = np.where(~put & (state == State.MISSING), np.int8(State.NOT_ASKED), state)
             for rows, said in (
                 (
@@ -248,7 +254,7 @@ class _Reader:
                     where = f" (the first in line {first} of {self.table.name})" if first is not None else ""
                     text = f"{int(rows.sum())} of {sample.n} people {said}{where}"
                     self.notes.append(_in_task(self.task, ("items", number, "ask_if"), text, None))
-        return replace(sample, states=states)
+        return replace(sample, states=states, answers=answers)
 
     def _problem(self, message: str, field: str, row: int | None = None, hint: str | None = None) -> None:
         line = None if row is None else self.table.line(row)
@@ -407,6 +413,8 @@ class _Reader:
         if item.spec.member is not None:
             self._strange(column, item)
             column = self._ticked(column, item)
+        if item.spec.blank is not None:
+            column = self._blanks_filled(column, item)
         if item.kind == "numeric":
             column = self._nearest(column, item, name)
         elif name in self.frame.columns:
@@ -478,6 +486,20 @@ class _Reader:
             return yes if member in [part.strip() for part in cell.split(separator)] else no
 
         return np.array([one(cell) for cell in column], dtype=object)
+
+    def _blanks_filled(self, column: NDArray[np.object_], item: Item) -> NDArray[np.object_]:
+        """No tick where a cell is blank; what the filter does not put to a person is taken back in `_routed`."""
+        yes, no = item.codes
+        blank = np.asarray(pd.isna(column))
+        if item.spec.blank == "not_ticked_if_any":
+            others = [
+                self.frame[one.spec.column or one.name].to_numpy(dtype=object) == yes
+                for one in self.task.all_items
+                if one.spec.part_of == item.spec.part_of and (one.spec.column or one.name) in self.frame.columns
+            ]
+            blank &= np.any(others, axis=0)
+        self.filled[item.name] = blank
+        return np.where(blank, no, column)
 
     def _profile(self, name: str, spec: ProfileField) -> NDArray[np.object_]:
         column = self._recoded(self._column(spec.column, "profile", name, "column"), spec)

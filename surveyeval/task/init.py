@@ -14,6 +14,7 @@ from surveyeval.data.table import Table
 from surveyeval.errors import ConfigError, DataError
 from surveyeval.task.draft import Draft, draft
 from surveyeval.task.draft_questionnaire import draft_questionnaire
+from surveyeval.task.guess import PERSONAL
 from surveyeval.task.questionnaire import Questionnaire
 
 __all__ = ["Drafted", "init_task"]
@@ -115,7 +116,14 @@ def init_task(
         write_atomically(file, made.text)
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", file=str(folder)) from error
-    return Drafted(file, made, 0 if table is None else len(table.frame), copied, _said(table, path, copied))
+    said = _said(table, path, copied)
+    personal = [one.column for one in made.guesses if PERSONAL in one.reasons]
+    if copied is not None and personal:
+        names = ", ".join(personal)
+        said += (
+            f"the copy still has columns that may tell who people are; take them out before you share it: {names}",
+        )
+    return Drafted(file, made, 0 if table is None else len(table.frame), copied, said)
 
 
 def _survey(path: Path) -> Questionnaire | None:

@@ -6,6 +6,7 @@ is read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ["read_lss"]
 
 _MOST_BYTES = 50_000_000
 _DEEPEST = 40
+_MOST_QUESTIONS = 20_000
 _SINGLE, _MULTIPLE, _ARRAYS = ("L", "!", "O", "5", "Y", "G"), ("M", "P"), ("F", "H", "A", "B", "C", "E")
 _FIVE = tuple((str(n), str(n)) for n in range(1, 6))
 #: Answers that come with a type of question.
@@ -64,6 +66,9 @@ def read_lss(path: Path) -> Questionnaire:
     tables = _Tables(path).read(raw)
     if not tables.get("questions"):
         raise DataError("is no survey file of LimeSurvey: it has no questions", file=str(path))
+    if len(tables["questions"]) > _MOST_QUESTIONS:
+        said = f"holds {len(tables['questions']):,} questions, at most {_MOST_QUESTIONS:,} are read"
+        raise DataError(said, file=str(path))
     return _Survey(path.name, tables).questionnaire()
 
 
@@ -88,6 +93,12 @@ class _Tables:
         except expat.ExpatError as error:
             raise DataError(
                 f"is no valid XML: {expat.ErrorString(error.code)}", file=str(self.path), line=error.lineno
+            ) from error
+        except (ValueError, LookupError) as error:  # an encoding of several bytes, or one that nobody knows
+            raise DataError(
+                f"its text cannot be read: {error}",
+                file=str(self.path),
+                hint="LimeSurvey writes UTF-8: export it again",
             ) from error
         return self.found
 
@@ -206,4 +217,4 @@ class _Survey:
 
 
 def _whole(text: str | None) -> int:
-    return int(text) if text and text.lstrip("-").isdecimal() else 0
+    return int(text) if text and re.fullmatch(r"-?[0-9]{1,18}", text) else 0

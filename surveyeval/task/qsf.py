@@ -21,6 +21,7 @@ from surveyeval.task.questionnaire import Choice, Question, Questionnaire, Row, 
 __all__ = ["read_qsf"]
 
 _MOST_BYTES = 50_000_000
+_MOST_QUESTIONS = 5_000
 _MULTIPLE = frozenset(["MAVR", "MAHR", "MACOL", "MSB"])
 _PIPED = re.compile(r"\$\{[a-z]+://[^}]*\}")
 _LEFT_OUT = {
@@ -57,6 +58,8 @@ def read_qsf(path: Path) -> Questionnaire:
         if element.get("Element") == "SQ" and isinstance(payload, dict):
             key = str(payload.get("QuestionID") or element.get("PrimaryAttribute"))
             payloads[key], found[key] = payload, _question(key, payload)
+    if len(found) > _MOST_QUESTIONS:
+        raise DataError(f"holds {len(found):,} questions, at most {_MOST_QUESTIONS:,} are read", file=str(path))
     if not found:
         raise DataError(
             "holds no questions", file=str(path), hint="give the file that Tools > Import/Export > Export Survey writes"

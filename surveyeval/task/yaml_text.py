@@ -39,7 +39,10 @@ def template_text(text: str) -> str:
 def comment(text: str, indent: int = 0) -> Iterator[str]:
     """Lines of a comment."""
     clean = "".join(one if one.isprintable() else " " for one in text)
-    for line in textwrap.wrap(clean, WIDTH - indent - 2, break_long_words=False, break_on_hyphens=False):
+    own = " " * (len(clean) - len(clean.lstrip()) + 2 if clean.startswith(" ") else 0)
+    for line in textwrap.wrap(
+        clean, WIDTH - indent - 2, break_long_words=False, break_on_hyphens=False, subsequent_indent=own
+    ):
         yield f"{' ' * indent}# {line}"
 
 

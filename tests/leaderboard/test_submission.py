@@ -128,6 +128,24 @@ def test_one_small_group_takes_the_next_smallest_with_it_and_small_counts_go() -
     assert kept["coherence"] == []
 
 
+def test_checks_and_retests_that_tell_of_a_few_people_go() -> None:
+    def attention(item: str, passed: int) -> list[dict[str, object]]:
+        return [
+            {"item": item, "side": side, "answered": 100, "passed": passed, "unanswered": 0}
+            for side in ("people", "simulation")
+        ]
+
+    def retest(item: str, n: int, agreement: float) -> list[dict[str, object]]:
+        return [{"item": item, "side": side, "n": n, "agreement": agreement} for side in ("people", "simulation")]
+
+    kept, _ = suppressed_tables(
+        _tables(attention=[*attention("few fail", 95), *attention("many", 80)],
+                retest=[*retest("few differ", 50, 0.9), *retest("many", 50, 0.5), *retest("few asked", 5, 0.8)])
+    )  # fmt: skip
+    for name in ("attention", "retest"):
+        assert [row["item"] for row in kept[name]] == ["many", "many"]
+
+
 def test_an_arm_of_fewer_than_ten_people_keeps_the_run_at_home(runs: list[Run], tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(runs[0].folder, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from surveyeval import api
 from surveyeval.engine.run import Run
-from surveyeval.reporting.disclosure import disclosure, markdown, section
+from surveyeval.errors import ConfigError
+from surveyeval.reporting.card import Card, render
+from surveyeval.reporting.disclosure import disclosure, markdown
 from surveyeval.reporting.disclosure_facts import Facts, contamination
 from surveyeval.reporting.view import RunView
 
@@ -113,6 +116,50 @@ def test_the_command_and_the_section(run: Run, tmp_path: Path) -> None:
     assert {"entries", "methods", "tried", "contamination"} == set(json.loads(done.output))
     done = CliRunner().invoke(cli, ["disclose", str(run.folder), "-o", str(tmp_path / "d.md")])
     assert (tmp_path / "d.md").read_text() == markdown(disclosure(run.manifest))
-    text = section([RunView(run.manifest, run.estimates, run.tables)])
-    assert "AAPOR 2" in text
-    assert "To write" in text
+
+
+def card_of(*manifests: dict[str, Any], run: Run) -> Card:
+    return render([RunView(one, run.estimates, run.tables) for one in manifests])
+
+
+def test_the_card_ends_with_what_to_disclose(run: Run, manifest: dict[str, Any]) -> None:
+    manifest["tried"] = 7
+    card = card_of(manifest, run=run)
+    last = card.html[card.html.rindex("<section ") :]
+    assert 'id="disclosure"' in last
+    assert last.count("<details>") == 3  # two checklists and the paragraph: folded until asked for
+    assert "11 items, 5 with something to write" in last
+    assert "14 items, 4 with something to write" in last
+    assert disclosure(manifest).methods in unescape(last)
+    assert "7 configurations were tried" in last
+    assert "cut-off is not known" in last
+    text = card.markdown[card.markdown.rindex("\n## ") :]
+    assert text.startswith("\n## To disclose")
+    for expected in ("AAPOR", "GUIDE-LLM", "sponsor, and who collected and who simulated the data"):
+        assert expected in text
+
+
+def test_models_of_a_card_share_what_they_share(run: Run, manifest: dict[str, Any]) -> None:
+    second = deepcopy(manifest)
+    second["model"] |= {"name": "other", "string": "hf:org/other?cutoff=1990-01"}
+    second["tried"] = manifest["tried"] + 1
+    text = card_of(manifest, second, run=run).markdown
+    text = text[text.rindex("\n## ") :]
+    assert text.count("| 2 Who sponsored") == 1  # the same for both
+    assert "Pilot interviews stood in the prompt. (tiny)" in text
+    assert "None. (other)" in text
+    assert "other: The data were public since 1997, after the model’s" in text.replace("'", "’")
+    assert str(second["tried"]) in text
+
+
+def test_a_declared_cutoff_is_no_part_of_what_a_model_is() -> None:
+    from surveyeval.model.build import build_model
+
+    assert "cutoff=2024-06" in build_model("openai:m?cutoff=2024-06&base_url=http://127.0.0.1:1/v1").string
+    prints = [
+        build_model(f"openai:m?base_url=http://127.0.0.1:1/v1{more}").model.fingerprint()
+        for more in ("", "&cutoff=2024-06")
+    ]
+    assert prints[0].value == prints[1].value
+    with pytest.raises(ConfigError, match="cutoff"):
+        build_model("openai:m?cutoff=spring")

@@ -293,6 +293,37 @@ def test_individuals_are_never_supported_without_a_retest(cell: float, marginal:
     assert claim("individuals", run).words == words
 
 
+def test_a_handful_of_people_decides_nothing_about_individuals() -> None:
+    rows = [gain("gain_over_cell", -5.0, 0.2), gain("gain_over_floor", -4.0, 0.2)]
+    assert claim("individuals", view(rows, n=16)).verdict == "not supported"
+    few = claim("individuals", view(rows, n=14))
+    assert (few.words, few.checks[0].said) == ("can’t tell at this n", "14 effective people, 15 are needed")
+
+
+@pytest.mark.parametrize(
+    ("beyond", "spread", "words"),
+    [
+        ([-0.1, -0.2], 0.05, "supported"),
+        ([-0.1, 0.2], 0.05, "not supported"),
+        ([-0.1, 0.02], 0.05, "can’t tell at this n"),
+    ],
+)
+def test_individuals_are_measured_against_peoples_own_second_answers(
+    beyond: list[float], spread: float, words: str
+) -> None:
+    again = [
+        {**gain("excess", value, spread), "metric": "accuracy", "name": "accuracy", "item": item, "headline": False}
+        for item, value in zip("ab", beyond, strict=True)
+    ]
+    run = view([gain("gain_over_cell", 0.5, 0.2), gain("gain_over_floor", 0.6, 0.2), *again])
+    assert claim("individuals", run).words == words
+    assert "b " in claim("individuals", run).checks[1].said
+    worse = view([gain("gain_over_cell", -0.5, 0.2), gain("gain_over_floor", 0.6, 0.2), *again])
+    assert claim("individuals", worse).verdict == "not supported"
+    level = view([gain("gain_over_cell", 0.1, 0.2), gain("gain_over_floor", 0.6, 0.2), *again])
+    assert claim("individuals", level).words == "can’t tell at this n"
+
+
 def test_individuals_without_probabilities() -> None:
     assert claim("individuals", view()).words == "can’t tell without probabilities"
     # a baseline has no gain over itself: the other one decides

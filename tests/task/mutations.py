@@ -216,6 +216,7 @@ def dangling_mutations() -> list[Mutation]:
     found.append(Mutation("set", ("associations", 0, "predictor"), "nobody"))
     found.append(Mutation("set", ("associations", 0, "outcomes", 0), "nobody"))
     found.append(Mutation("set", ("items", 4, "expected"), "nobody", (("items", 4, "options"),)))
+    found.append(Mutation("set", ("items", 5, "retest"), "nobody"))
     found.append(Mutation("set", ("profile", "school", "recode", "map", "4"), "77", (("profile", "school"),)))
     found.append(Mutation("set", ("items", 0, "recode", "map", "D"), "77", (("items", 0, "options"),)))
     found.append(Mutation("set", ("profile", "age", "text"), "{{ nobody }}"))
@@ -246,13 +247,9 @@ def problems_of(mutations: list[Mutation]) -> tuple[list[Any], list[int]]:
 #: Fields that only short forms write (test_expand.py): their expansion is the other way to say what the example says.
 MADE: set[Field] = {
     ("Arms", "columns"), ("ItemSpec", "part_of"), ("ItemSpec", "member"), ("ItemSpec", "separator"),
+    ("ItemSpec", "blank"),
 }  # fmt: skip
-#: Fields of later versions: where one is put in, and what. They are accepted or refused, never ignored in silence.
-LATER_FIELDS: dict[Field, tuple[Route, Any]] = {
-    ("ItemSpec", "bins"): (("items", 1, "bins"), ["0", "5"]),
-    ("ItemSpec", "retest"): (("items", 1, "retest"), "vote"),
-}
-#: Values of later versions, of fields that there are.
+#: Values of later versions, of fields that there are: accepted or refused, never ignored in silence.
 LATER_VALUES: dict[Field, set[str]] = {
     ("RegressionSpec", "errors"): {"model"},  # model-based errors of a logit are there, of ols they are not
 }
@@ -268,7 +265,7 @@ PLAIN: set[Field] = {
     *(("SourceSpec", name) for name in ("provenance", "licence", "citation", "url", "published", "field_dates", "population", "mode",
                                         "selection", "encoding", "lonely_psu")),
     *(("ProfileField", name) for name in ("kind", "labels", "example", "missing", "recode")),
-    ("ItemSpec", "order"), ("ItemSpec", "points"), ("ItemSpec", "unit"), ("ItemSpec", "statement"),
+    ("ItemSpec", "order"), ("ItemSpec", "points"), ("ItemSpec", "unit"), ("ItemSpec", "statement"), ("ItemSpec", "bins"),
     ("Recode", "evidence"), ("Arms", "levels"), ("Level", "label"), ("Level", "factors"),
     *(("InterviewSpec", name) for name in ("mode", "options", "order")),
     *(("OptionSpec", name) for name in ("label", "value", "pinned")),

@@ -87,7 +87,7 @@ def test_codes_that_are_no_option_are_said(tmp_path: Path) -> None:
 
 def test_a_blank_is_no_code_of_a_check_all_item(tmp_path: Path) -> None:
     found = said(write(tmp_path, CHECK_ALL.replace('unticked: "-1"', 'unticked: ""')))
-    assert any("items[0].unticked: a blank cell is no answer" in line for line in found), found
+    assert any("items[0].unticked: a blank cell is no code" in line for line in found), found
 
 
 CHECK_ALL = """\

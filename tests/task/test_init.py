@@ -285,3 +285,73 @@ def test_a_data_set_of_r_is_named_not_copied(tmp_path: Path) -> None:
     assert made.copied is None
     made.file.write_text(filled(made.file.read_text()))
     assert load_human(load_task(made.file)).sample.n == 219
+
+
+def test_a_form_with_its_questions_as_heads(tmp_path: Path) -> None:
+    ticks = np.resize(["Yes", None, None, "Yes", None], N)
+    frame = pd.DataFrame(
+        {
+            "Respondent #": np.arange(1000, 1000 + N),
+            "How can we reach you?": [f"person{number}@example.org" for number in range(N)],
+            "1. How old are you?": np.resize(range(18, 71), N),
+            "2. What is the highest level of education you have completed?": np.resize(
+                ["Graduate degree", "High school", "Bachelor's degree", "Some college", "Less than high school"], N
+            ),
+            "3. My city should build more bike lanes": np.resize(["Agree", "Disagree", "Neutral"], N),
+            "4. How do you get to work? [by car]": ticks,
+            "4. How do you get to work? [by bus]": np.roll(ticks, 1),
+            "4. How do you get to work? [on foot]": np.roll(ticks, 2),
+            "5. How many km do you travel?": np.resize([0.5, 2.5, 12.0, 80.5, -99.0, 3.3, 4.1, 5.9, 6.7, 8.8, 9.1, 7.3, 1.1, 2.2], N),
+            "6. How much did you pay?": np.resize([0, 5, 10, 20, 50], N),
+            "Group": np.resize(["control", "treatment A", "treatment B"], N),
+        }
+    )
+    frame.to_csv(tmp_path / "form.csv", index=False)
+    made = init_task("form", tmp_path / "form.csv", output=tmp_path / "form")
+    assert made.notes == (
+        "the copy still has columns that may tell who people are; take them out before you share it: How can we reach you?",
+    )
+    made.file.write_text(filled(made.file.read_text()))
+    task = load_task(made.file)
+    people = load_human(task).sample
+    assert list(task.profile["education"].labels or ()) == [
+        "Less than high school", "High school", "Some college", "Bachelor's degree", "Graduate degree",
+    ]  # fmt: skip
+    assert [arm.key for arm in task.arms] == ["control", "treatment A", "treatment B"]
+    lanes, car, bus, foot, paid = task.items
+    assert lanes.question == "My city should build more bike lanes"
+    assert {one.spec.part_of for one in (car, bus, foot)} == {"q_4_how_do_you_get"}
+    assert [one.spec.statement for one in (car, bus, foot)] == ["by car", "by bus", "on foot"]
+    assert car.question == "How do you get to work?"
+    # who ticked another option did not tick this one; of who ticked none nothing is known
+    marked = np.stack([ticks == "Yes", np.roll(ticks, 1) == "Yes", np.roll(ticks, 2) == "Yes"])
+    expected = np.where(marked[0], 0, np.where(marked.any(axis=0), 1, -1))
+    assert people.answers[car.name].tolist() == expected.tolist()
+    assert (paid.kind, paid.values.tolist()) == ("numeric", [0, 5, 10, 20, 50])
+    assert "numbers from 0.5 to 80.5" in made.file.read_text()  # -99 is none of them
+
+
+def test_mentions_in_a_file_of_spss(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "W": np.linspace(0.5, 1.5, N), "V1": np.resize([1.0, 2.0, 3.0], N), "V2_1": np.resize([0.0, 1.0], N),
+            "V2_2": np.resize([1.0, 1.0, 0.0], N), "BIRTHYR": np.resize(np.arange(1940.0, 2005.0), N),
+        }
+    )  # fmt: skip
+    said = {0: "Not mentioned", 1: "Mentioned"}
+    pyreadstat.write_sav(
+        frame, str(tmp_path / "study.sav"),
+        column_labels=["Design weight", "V1 Taxes are too high", "Q2 Sources of news: television", "Q2 Sources of news: papers",
+                       "Year of birth"],
+        variable_value_labels={"V1": {1: "Agree", 2: "Neither", 3: "Disagree"}, "V2_1": said, "V2_2": said},
+    )  # fmt: skip
+    made = init_task("study", tmp_path / "study.sav", output=tmp_path / "study")
+    made.file.write_text(filled(made.file.read_text()))
+    task = load_task(made.file)
+    people = load_human(task).sample
+    assert people.weighted
+    assert list(task.profile) == ["birth_year"]
+    taxes, television, papers = task.items
+    assert taxes.question == "Taxes are too high"
+    assert (television.question, television.spec.statement, papers.spec.statement) == ("Sources of news", "television", "papers")
+    assert people.answers[television.name].tolist() == np.resize([1, 0], N).tolist()  # 1 is a tick, the first option

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from surveyeval.data.sample import Sample, State
 from surveyeval.data.sources import open_source
@@ -129,3 +130,24 @@ def test_regressions(task: Task, people: Sample) -> None:
     }  # fmt: skip
     for regression, terms in printed.items():
         assert_printed(ours, regression, terms)
+
+
+def test_the_ordered_logit_is_that_of_statsmodels(task: Task, people: Sample, raw: pd.DataFrame) -> None:
+    rows = raw[["natenrgy", "polviews", "educ", "age", "sex", "race"]].dropna()
+    X = pd.DataFrame(
+        {
+            "polviews": rows.polviews, "education": rows.educ, "age10": rows.age / 10, "female": rows.sex == 1,
+            "race[2]": rows.race == 2, "race[3]": rows.race == 3,
+        }
+    ).astype(float)  # fmt: skip
+    fit = OrderedModel(rows.natenrgy.to_numpy(), X, distr="logit").fit(method="bfgs", disp=0, gtol=1e-7)
+    ours = coefficients(tables(task, people))
+    for term in X:
+        coefficient, error = ours["alternative energy, ordered", term]
+        assert coefficient == pytest.approx(fit.params[term], abs=1e-5)
+        assert error == pytest.approx(fit.bse[term], rel=1e-4)
+    printed = {
+        "polviews": "-.303 (.031)", "education": ".076 (.016)", "age10": "-.039 (.025)", "female": "-.055 (.088)",
+        "race[2]": "-.201 (.124)", "race[3]": "-.222 (.143)",
+    }  # fmt: skip
+    assert_printed(ours, "alternative energy, ordered", printed)
