@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from surveyeval.engine.manifest import RunOptions
+from surveyeval.engine.readable import understood
 from surveyeval.engine.run import Run, find_runs
 from surveyeval.errors import ConfigError
 from surveyeval.progress import Progress, Silent
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from surveyeval.deposit.written import Written
     from surveyeval.engine.cache_contents import Contents
     from surveyeval.engine.comparison import Comparison
+    from surveyeval.engine.executors import Executor
     from surveyeval.engine.experiment import Experiment
     from surveyeval.engine.power import Power
+    from surveyeval.engine.probes import Probe
+    from surveyeval.engine.verify import Verified
     from surveyeval.grid.study import Study
     from surveyeval.metric.protocol import Metric
     from surveyeval.task.task import Task
@@ -36,17 +40,20 @@ __all__ = [
     "clear_cache",
     "compare",
     "export",
+    "export_tier",
     "finetune",
     "leaderboard",
     "load_task",
     "metrics",
     "power",
+    "probe",
     "report",
     "run",
     "runs",
     "sample",
     "score",
     "study",
+    "verify",
 ]
 
 
@@ -83,8 +90,9 @@ class Runs(Sequence[Run]):
 
 def run(
     *,
-    task: str | Task,
     model: str | Iterable[str],
+    task: str | Task | None = None,
+    suite: str | Path | None = None,
     settings: Mapping[str, Mapping[str, str]] | None = None,
     limit: int | None = None,
     seed: int = 0,
@@ -101,6 +109,8 @@ def run(
     again: bool = False,
     cache: bool = True,
     send_profiles: bool = False,
+    executor: str | Executor = "local",
+    force: bool = False,
     progress: Progress | None = None,
 ) -> Runs:
     """Let models answer a task, score them against its people, and render a report card.
@@ -111,6 +121,9 @@ def run(
     ----------
     task : str or Task
         Name of a shipped or registered task, path of a task file, or a loaded task.
+    suite : str or Path
+        In place of `task`: name of a shipped suite or path of a suite file. Every task is run in turn, and the card of the
+        result is the suite's report.
     model : str or iterable of str
         Model strings such as ``embedded:smollm2``, ``baseline:cell`` or ``NAME=hf:org/name?dtype=float32``.
     settings : mapping, optional
@@ -144,17 +157,22 @@ def run(
         Read what language models answered before from the response cache, and keep what they answer.
     send_profiles : bool
         Allow models on another machine that they are sent profiles. It is no part of the run's identity.
+    executor : str or Executor
+        Where language models answer: ``local``, or ``ray`` with options as in ``ray?workers=4&gpus_per_worker=0.5`` (see
+        `surveyeval.engine.executors`). It is no part of the run's identity.
+    force : bool
+        Begin even if the run seems to have no room on the disk or in memory.
     progress : Progress, optional
 
     Returns
     -------
     Runs
-        The runs, in the order of the models.
+        The runs, in the order of the models; of a suite, task by task.
 
     Raises
     ------
     SurveyevalError
-        See `surveyeval.errors`.
+        See `surveyeval.errors`. Of a suite, a task in another version than it names is a `ConfigError`.
 
     Examples
     --------
@@ -163,7 +181,9 @@ def run(
     >>> runs.estimates.query("quantity == 'recovered' and headline")  # doctest: +SKIP
     """
     from surveyeval.engine.cache import open_cache
+    from surveyeval.engine.executors import opened
     from surveyeval.engine.experiment import prepare, sending
+    from surveyeval.engine.run import locked, on_disk
     from surveyeval.engine.runner import own_options, simulate
     from surveyeval.engine.score import score as score_runs
     from surveyeval.model.build import build_models
@@ -172,10 +192,26 @@ def run(
     from surveyeval.task.human import load_human
 
     progress = progress or Silent()
-    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
     strings = [model] if isinstance(model, str) else list(model)
     if not strings:
         raise ConfigError("no model is given", hint="name at least one, for example baseline:marginal")
+    if suite is not None:
+        of_a_task = {
+            "task": task,
+            "data": data,
+            "provenance": provenance,
+            "profile_set": profile_set,
+            "hide": tuple(hide),
+        }
+        return _run_suite(
+            suite, {name: value for name, value in of_a_task.items() if value}, progress, model=strings, settings=settings,
+            limit=limit, seed=seed, draws=draws, pilot=pilot, elicitation=elicitation, no_profile=no_profile, splits=splits,
+            output=output, again=again, cache=cache, send_profiles=send_profiles, executor=executor,
+            force=force,
+        )  # fmt: skip
+    if task is None:
+        raise ConfigError("no task is given", hint="name a task or a suite; `surveyeval ls tasks` lists tasks")
+    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
     hidden = tuple(sorted(loaded.profile if no_profile else hide))
     asking = parse_elicitation_string(elicitation).text
     options = RunOptions(limit, seed, draws, pilot, hidden, asking, splits)
@@ -183,38 +219,76 @@ def run(
     named = build_models(strings, settings)
     experiment = prepare(loaded, people, options, named, send_profiles=send_profiles)
     kept, finished = open_cache(use=cache, again=again), []
-    for one in named:
-        config = _config(
-            task if isinstance(task, str) else loaded.file,
-            [one.string],
-            own_options(options, one.model),
-            loaded,
-            data,
-            provenance,
-            send_profiles and sending(one.model) is not None,
-        )
-        command = _command(config)
-        config["models"] = [f"{one.name}={one.string}" if one.name != one.string else one.string]
-        finished.append(
-            simulate(
-                experiment,
-                one,
-                Path(output),
-                config=config,
-                command=command,
-                again=again,
-                progress=progress,
-                cache=kept,
+    with opened(executor) as place:
+        for one in named:
+            config = _config(
+                task if isinstance(task, str) else loaded.file,
+                [one.string],
+                own_options(options, one.model),
+                loaded,
+                data,
+                provenance,
+                send_profiles and sending(one.model) is not None,
             )
-        )
+            command = _command(config)
+            config["models"] = [f"{one.name}={one.string}" if one.name != one.string else one.string]
+            finished.append(
+                simulate(
+                    experiment,
+                    one,
+                    Path(output),
+                    config=config,
+                    command=command,
+                    again=again,
+                    progress=progress,
+                    cache=kept,
+                    executor=place,
+                    force=force,
+                )
+            )
     pending = [done for done in finished if not done.scored]
-    if pending:
-        score_runs(experiment, pending, metrics(progress), progress)
-    result = Runs(tuple(finished), report(finished))
+    with on_disk(Path(output)):
+        if pending:
+            with locked(pending):
+                score_runs(experiment, pending, metrics(progress), progress)
+        result = Runs(tuple(finished), report(finished))
     for fresh in pending:
         for line in run_finished(fresh):
             progress.note(line)
     return result
+
+
+def _run_suite(name: str | Path, refused: Mapping[str, Any], progress: Progress, **options: Any) -> Runs:
+    """Run every task of a suite, and render its report.
+
+    Tasks, versions and people are looked at before any model works, so that a mistake does not show after hours.
+    """
+    from surveyeval.data.files import digest
+    from surveyeval.reporting.suite import SuiteTask, render_suite
+    from surveyeval.reporting.view import RunView
+    from surveyeval.task.human import load_human
+    from surveyeval.task.suites import check_version, find_suite
+
+    if refused:
+        raise ConfigError(
+            f"{', '.join(refused)} cannot go with a suite", hint="run the task alone, or write a suite of your own"
+        )
+    suite = find_suite(name)
+    for member in suite.tasks:
+        loaded = load_task(suite.place(member), profile_set=member.profile_set)
+        check_version(suite, member, loaded)
+        load_human(loaded)
+    parts = []
+    for number, member in enumerate(suite.tasks, start=1):
+        progress.note(f"{suite.name} {suite.version}: {member.name}, task {number} of {len(suite.tasks)}")
+        parts.append(run(task=suite.place(member), profile_set=member.profile_set, progress=progress, **options))
+    done = [one for part in parts for one in part]
+    key = digest(sorted(one.id for one in done))[:8]
+    target = Path(options["output"]) / "suites" / f"{suite.name}-{suite.version}-{key}.html"
+    views = [SuiteTask([RunView(one.manifest, one.estimates, one.tables) for one in part], part.card) for part in parts]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write_card(target, render_suite(suite.name, suite.version, suite.title, suite.description, views, target))
+    return Runs(tuple(done), target)
 
 
 def finetune(
@@ -291,6 +365,7 @@ def study(
     crossfit: int | None = None,
     holdout: Iterable[str] = (),
     limit: int | None = None,
+    executor: str | Executor = "local",
     progress: Progress | None = None,
 ) -> Study:
     """Run a study: a grid of tasks, models, pilot designs and seeds on one fixed test set, with its card.
@@ -309,6 +384,8 @@ def study(
         ``arm=NAME``, ``item=NAME``, ``group=COLUMN=LEVEL``: nobody is trained on it. Overrides the file.
     limit : int, optional
         The first so many test people only. Overrides the file.
+    executor : str or Executor
+        As in `run`.
     progress : Progress, optional
 
     Returns
@@ -316,6 +393,7 @@ def study(
     Study
     """
     from surveyeval.data.files import write_atomically
+    from surveyeval.engine.executors import opened
     from surveyeval.grid.card import render_study
     from surveyeval.grid.catalogue import find_study
     from surveyeval.grid.spec import read_study
@@ -340,26 +418,87 @@ def study(
     for held in holdout:
         words += ["--holdout", held]
     words += ["--limit", str(limit)] if limit is not None else []
-    result = run_study(spec, text, folder, metrics=metrics(), progress=progress, command=shlex.join(words))
+    with opened(executor) as place:
+        result = run_study(
+            spec, text, folder, metrics=metrics(), progress=progress, command=shlex.join(words), executor=place
+        )
     card = render_study(result)
     write_atomically(result.card, card.html)
     write_atomically(result.card.with_suffix(".md"), card.markdown)
     return result
 
 
-def score(folders: Iterable[str | Path], *, progress: Progress | None = None) -> Runs:
-    """Score finished runs again from their stored answers, without any model. Renders their card."""
+def score(folders: Iterable[str | Path], *, partial: bool = False, progress: Progress | None = None) -> Runs:
+    """Score runs again from their stored answers, without any model. Renders their card.
+
+    Parameters
+    ----------
+    folders : iterable of path
+    partial : bool
+        Score what there is of one unfinished run. It stands in the directory ``partial`` of the run, and its card says so; the
+        run goes on as if nothing had been scored.
+    progress : Progress, optional
+
+    Raises
+    ------
+    RunError
+        When a run is not finished (and `partial` is not said), or another process works on it.
+    """
+    from surveyeval.engine.partial import partial_run
+    from surveyeval.engine.run import locked, on_disk
     from surveyeval.engine.score import check_same_people
     from surveyeval.engine.score import score as score_runs
 
-    opened = [Run(folder) for folder in folders]
+    opened, progress = [Run(folder) for folder in folders], progress or Silent()
     if not opened:
         raise ConfigError("no run is given", hint="`surveyeval ls runs` lists them")
-    check_same_people(opened)
+    if partial and len(opened) > 1:
+        raise ConfigError("of unfinished runs one is scored at a time", hint="they have answers of different people")
+    if partial and opened[0].status in ("running", "incomplete"):
+        experiment, part, samples = partial_run(_experiment(opened[0], finished=False), opened[0])
+        with on_disk(part.folder):
+            score_runs(experiment, [part], metrics(progress), progress, {part.model: samples})
+            return Runs((part,), report([part]))
+    with understood(opened[0].folder):
+        check_same_people(opened)
     experiment = _experiment(opened[0])
-    progress = progress or Silent()
-    score_runs(experiment, opened, metrics(progress), progress)
-    return Runs(tuple(opened), report(opened))
+    with locked(opened), on_disk(opened[0].folder):
+        score_runs(experiment, opened, metrics(progress), progress)
+        return Runs(tuple(opened), report(opened))
+
+
+def verify(
+    chosen: str | Path | Run,
+    *,
+    task: str | Task | None = None,
+    data: str | None = None,
+    folder: str | Path = "runs",
+    progress: Progress | None = None,
+) -> Verified:
+    """Compute again whatever of a run can be without its model, and compare with what is stored.
+
+    Parameters
+    ----------
+    chosen : str, Path or Run
+        A run directory, wherever it lies now, or the beginning of a name below `folder`.
+    task : str or Task, optional
+        Where the task is now; default: where the run found it.
+    data : str, optional
+        Where the data are now, of a run on other rows than the task's own.
+    folder : path
+    progress : Progress, optional
+
+    Returns
+    -------
+    Verified
+        What agrees, what differs, and what cannot be checked and why.
+    """
+    from surveyeval.engine.common import find_run
+    from surveyeval.engine.verify import verify as verify_run
+
+    run = chosen if isinstance(chosen, Run) else find_run(chosen, folder)
+    with understood(run.folder):
+        return verify_run(run, metrics(progress), task=task, data=data, progress=progress or Silent())
 
 
 def report(folders: Iterable[str | Path | Run], *, output: str | Path | None = None) -> Path:
@@ -379,12 +518,15 @@ def report(folders: Iterable[str | Path | Run], *, output: str | Path | None = N
     opened = [folder if isinstance(folder, Run) else Run(folder) for folder in folders]
     if not opened:
         raise ConfigError("no run is given", hint="`surveyeval ls runs` lists them")
-    check_same_people(opened)
+    with understood(opened[0].folder):
+        check_same_people(opened)
     for one in opened:
-        _write_card(one.card, render([RunView(one.manifest, one.estimates, one.tables)]))
+        with understood(one.folder):
+            _write_card(one.card, render([RunView(one.manifest, one.estimates, one.tables)]))
     target = Path(output) if output is not None else _card_path(opened)
     if target != opened[0].card:
-        card = render([RunView(one.manifest, one.estimates, one.tables) for one in opened])
+        with understood(opened[0].folder):
+            card = render([RunView(one.manifest, one.estimates, one.tables) for one in opened])
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target.with_suffix(".html"), card.html)
         write_atomically(target.with_suffix(".md"), card.markdown)
@@ -502,6 +644,53 @@ def export(chosen: str | Path | Run, *, output: str | Path | None = None, folder
     return export_run(chosen if isinstance(chosen, Run) else find_run(chosen, folder), output)
 
 
+def export_tier(
+    chosen: str | Path | Run,
+    tier: int,
+    *,
+    output: str | Path | None = None,
+    task: str | Task | None = None,
+    control: str | None = None,
+    team: str = "example-team",
+    entry: str = "primary",
+    folder: str | Path = "runs",
+) -> Written:
+    """Write predictions in a tier of the Silicon Sample Benchmark.
+
+    Parameters
+    ----------
+    chosen : str, Path or Run
+        A run directory, the beginning of a name below `folder`, or a table that `simulate` wrote.
+    tier : {1, 2, 3}
+        Simulated respondents; means of conditions, overall and by subgroup; effects against the control.
+    output : path, optional
+        A folder; default: ``TASK-tier-N``.
+    task : str or Task, optional
+        Of a table.
+    control : str, optional
+        Arm that effects are measured against; default: the first.
+    team, entry : str
+        As the benchmark names submissions.
+    folder : path
+
+    Returns
+    -------
+    Written
+        The files.
+
+    Raises
+    ------
+    SurveyevalError
+        When the run is not complete, a table is not of the task, or a name does not fit.
+    """
+    from surveyeval.deposit.silicon_files import write_tier
+    from surveyeval.engine.common import find_run
+
+    source = chosen if isinstance(chosen, Run) else Path(chosen) if Path(chosen).is_file() else find_run(chosen, folder)
+    target = Path(output) if output is not None else None
+    return write_tier(source, tier, output=target, task=task, team=team, entry=entry, control=control)
+
+
 def check_submission(file: str | Path) -> Checked:
     """Check a submission against itself, and compute again what follows from its own numbers.
 
@@ -570,6 +759,70 @@ def power(
     human = load_human(loaded, data=data, provenance=provenance)
     return plan(
         loaded, human, metrics(progress), people=people, pilot=pilot, splits=splits or SPLITS, seed=seed, progress=progress
+    )  # fmt: skip
+
+
+def probe(
+    *,
+    task: str | Task,
+    model: str,
+    settings: Mapping[str, str] | None = None,
+    kinds: Iterable[str] | None = None,
+    forms: str | Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    draws: int = 1,
+    pilot: float = 0.25,
+    elicitation: str = "choice",
+    profile_set: str | None = None,
+    data: str | None = None,
+    provenance: str | None = None,
+    output: str | Path = "runs",
+    cache: bool = True,
+    send_profiles: bool = False,
+    progress: Progress | None = None,
+) -> Probe:
+    """Look whether a language model answers the published form of a questionnaire otherwise than other forms of it.
+
+    Parameters
+    ----------
+    task : str or Task
+    model : str
+        Model string of a language model.
+    settings : mapping, optional
+        Further options of the model.
+    kinds : iterable of str, optional
+        Of ``typography``, ``labels``, ``order``, ``reworded`` and ``numbers``; default: all that the task has.
+    forms : path, optional
+        File with reworded forms and other numbers; default: ``probes.yaml`` beside the task file.
+    limit, seed, draws, pilot, elicitation, profile_set, data, provenance, output, cache, send_profiles, progress
+        As in `run`.
+
+    Returns
+    -------
+    Probe
+        Its ``table`` has a row for each item and kind, see `surveyeval.engine.probe_table.probe_table`.
+
+    Raises
+    ------
+    CapabilityError
+        When the model reads no words.
+    ConfigError
+        When there is no such form, or a declared one does not fit the task.
+    """
+    from surveyeval.engine.probes import probe as compare_forms
+    from surveyeval.model.build import build_model
+    from surveyeval.model.strings import parse_elicitation_string
+    from surveyeval.task.forms import KINDS
+    from surveyeval.task.human import load_human
+
+    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
+    named = build_model(model, settings)
+    options = RunOptions(limit, seed, draws, pilot, (), parse_elicitation_string(elicitation).text, None)
+    human = load_human(loaded, data=data, provenance=provenance)
+    return compare_forms(
+        loaded, human, named, options, kinds=tuple(kinds or KINDS), file=Path(forms) if forms is not None else None,
+        output=Path(output), send_profiles=send_profiles, cache=cache, progress=progress,
     )  # fmt: skip
 
 
@@ -690,29 +943,16 @@ def clear_cache(
     return clear(model=model, task=task, older_than=older_than, outdated=outdated, everything=everything)
 
 
-def _experiment(stored: Run) -> Experiment:
+def _experiment(stored: Run, *, finished: bool = True) -> Experiment:
     """Divide the people again as the run did, and refuse if anything is not as it was."""
     from surveyeval.engine.common import reopen
-    from surveyeval.engine.experiment import prepare
+    from surveyeval.engine.verify import divided_as
 
+    if finished:
+        stored.responses_path  # noqa: B018 - raises where there is none
     task, people = reopen(stored)
-    recorded = stored.manifest["identity"]
-    options = RunOptions(**{**recorded["options"], "hidden": tuple(recorded["options"]["hidden"])})
-    experiment = prepare(task, people, options, [])
-    return _without_removed(experiment, stored)
-
-
-def _without_removed(experiment: Experiment, stored: Run) -> Experiment:
-    """Drop test people that the run left out because its adapter was trained on them."""
-    from dataclasses import replace
-
-    import numpy as np
-
-    answered = set(stored.responses["respondent"])
-    full = experiment.human.sample
-    _, test_rows = experiment.split.divide(experiment.options.pilot)
-    rows = np.array([row for row in test_rows if full.respondent[row] in answered])
-    return replace(experiment, test=full.take(rows))
+    with understood(stored.folder):
+        return divided_as(stored, task, people)
 
 
 def _config(

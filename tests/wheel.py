@@ -37,7 +37,7 @@ def main() -> None:
         imported = call(folder / "venv/bin/python", "-c", "import surveyeval; print(surveyeval.__file__)", cwd=folder)
         assert imported.startswith(str(folder.resolve())), imported
         surveyeval = folder / "venv/bin/surveyeval"
-        commands = [["--help"], ["ls", "plugins"], ["validate"], *readme.commands()]
+        commands = [["--help"], ["ls", "plugins"], ["ls", "suites"], ["show", "full"], ["validate"], *readme.commands()]
         for words in commands:
             print(
                 f"surveyeval {' '.join(words)}: ok,",

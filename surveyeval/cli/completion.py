@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-__all__ = ["complete_elicitation", "complete_model", "complete_task"]
+__all__ = [
+    "complete_elicitation",
+    "complete_metric",
+    "complete_model",
+    "complete_shown",
+    "complete_suite",
+    "complete_task",
+]
 
 _ELICITATIONS = ("choice", "generate", "verbalized")
 
@@ -49,3 +56,36 @@ def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) 
     plugins = installed(load=False)
     schemes = [f"{entry.name}:" for plugin in plugins for entry in plugin.registered if entry.kind == "model"]
     return [text for text in (*_MODELS, *schemes) if text.startswith(incomplete)]
+
+
+def complete_metric(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of metrics, built-in ones and those of plugins."""
+    return [name for name in _registered("metric") if name.startswith(incomplete)]
+
+
+def complete_suite(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of shipped suites."""
+    from surveyeval.task.suites import suite_names
+
+    return [name for name in suite_names() if name.startswith(incomplete)]
+
+
+def complete_shown(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """What `surveyeval show` knows: tasks, suites, schemes of models, metrics, ways of asking, sources."""
+    from surveyeval.task.catalogue import task_names
+
+    kinds = ("model", "metric", "elicitation", "source")
+    names = [
+        *task_names(load=False),
+        *complete_suite(ctx, param, ""),
+        *(name for kind in kinds for name in _registered(kind)),
+    ]
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def _registered(kind: str) -> list[str]:
+    """Names of a kind: the built-in ones, then what is remembered of plugins."""
+    from surveyeval.plugins import Registry, installed
+
+    entries = [*Registry().all(kind), *(entry for one in installed(load=False) for entry in one.registered)]
+    return [entry.name for entry in entries if entry.kind == kind]

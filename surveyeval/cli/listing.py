@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from surveyeval.cli.output import one_line, plural, print_entries, say, say_whole
+from surveyeval.cli.output import harmless_json, one_line, plural, print_entries, say, say_whole
 
 if TYPE_CHECKING:
     from surveyeval.engine.run import Run
@@ -15,22 +15,30 @@ if TYPE_CHECKING:
 
 __all__ = ["ls", "run_state"]
 
-_KINDS = ("tasks", "sources", "models", "elicitations", "metrics", "studies", "plugins", "runs")
+_KINDS = ("tasks", "suites", "sources", "models", "elicitations", "metrics", "studies", "plugins", "runs")
 
 
 @click.command()
 @click.argument("kind", default="tasks", type=click.Choice(_KINDS))
 @click.option("--output", "-o", default="runs", help="Folder of run directories.  [default: runs]")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.pass_obj
-def ls(obj: dict[str, bool], kind: str, output: str) -> None:
-    """List tasks, sources, models, elicitations, metrics, studies, plugins or runs."""
-    if kind == "runs":
+def ls(obj: dict[str, bool], kind: str, output: str, as_json: bool) -> None:
+    """List tasks, suites, sources, models, elicitations, metrics, studies, plugins or runs."""
+    if as_json:
+        import json
+
+        from surveyeval.cli.listing_json import listed
+
+        click.echo(harmless_json(json.dumps(listed(kind, output), indent=1, ensure_ascii=False)))
+    elif kind == "runs":
         _runs(output)
     elif kind == "plugins":
         _plugins(debug=obj["debug"])
     else:
         {
             "tasks": _tasks,
+            "suites": _suites,
             "sources": _sources,
             "models": _models,
             "elicitations": _elicitations,
@@ -53,6 +61,17 @@ def _tasks() -> None:
     _failures(installed(load=False))
 
 
+def _suites() -> None:
+    from surveyeval.task.suites import shipped_suites
+
+    print_entries(
+        (suite.name, [suite.title, f"{suite.version}: {', '.join(f'{one.name} {one.version}' for one in suite.tasks)}"])
+        for suite in shipped_suites()
+    )
+    say()
+    say("A suite names the version of each task: `surveyeval run --suite NAME --model ...` runs all of them.")
+
+
 def _sources() -> None:
     from surveyeval.plugins import BUILTIN, registry
 
@@ -61,7 +80,7 @@ def _sources() -> None:
         for entry in registry().all("source")
     )
     say()
-    say("Where human rows come from: a task file says `use: SOURCE:REFERENCE`; docs/data.md tells more.")
+    say("Where human rows come from: a task file says `use: SOURCE:REFERENCE`; docs/how-to/data.md tells more.")
     _failures(registry().plugins)
 
 
@@ -175,29 +194,33 @@ def _runs(folder: str) -> None:
     if damaged:
         say()
         say(f"Left out, the manifest is damaged: {', '.join(map(one_line, sorted(damaged)))}.")
-    if any(run_state(run)[0] == "interrupted" for run in found):
+    if any(run_state(run)[0].startswith(("interrupted", "incomplete")) for run in found):
         say()
-        say("The same `surveyeval run` command continues what was interrupted.")
+        say(
+            "The same `surveyeval run` command continues what was interrupted, and tries again what failed; "
+            "`surveyeval score --partial RUN` scores what there is."
+        )
 
 
 def run_state(run: Run) -> tuple[str, str]:
     """State of a run in words, and how many people or interviews it holds; nothing is changed on disk."""
     split = run.manifest.get("split", {})
     rows = "rows" if run.manifest["task"].get("provenance") == "synthetic" else "people"
-    if run.status != "running":
+    if run.status == "incomplete" and not run.held:
+        count = run.manifest.get("failed", {}).get("answers", 0)
+        return f"incomplete: {plural(count, 'answer')} failed", _progress(run)
+    if run.status not in ("running", "incomplete"):
         words = {"simulated": "answered, not scored", "failed": "failed: no valid answer"}.get(run.status, run.status)
         return words, f"{split.get('test', '?')} {rows}"
     return "running" if run.held else "interrupted", _progress(run)
 
 
 def _progress(run: Run) -> str:
-    """Interviews on disk: a line of the log is one block, and blocks are answered in the order of the plan."""
+    """Interviews on disk."""
+    from surveyeval.engine.store import interviews_on_disk
+
     try:
-        people, draws = int(run.manifest["split"]["test"]), int(run.manifest["options"]["draws"])
-        size, blocks = int(run.manifest["plan"]["block_size"]), int(run.manifest["plan"]["blocks"])
-        log = run.folder / "responses.log"
-        lines = log.read_bytes().count(b"\n") if log.exists() else 0
-        whole, rest = divmod(lines, blocks // draws)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, OSError):
+        total = int(run.manifest["split"]["test"]) * int(run.manifest["options"]["draws"])
+    except (KeyError, TypeError, ValueError):
         return ""
-    return f"{min(whole * people + min(rest * size, people), people * draws)} of {people * draws} interviews"
+    return f"{interviews_on_disk(run.folder)} of {total} interviews"

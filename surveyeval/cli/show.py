@@ -7,38 +7,79 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from surveyeval.cli.completion import complete_task
+from surveyeval.cli.completion import complete_shown
 from surveyeval.cli.listing import run_state
-from surveyeval.cli.output import one_line, print_entries, print_problem, say, say_whole
+from surveyeval.cli.output import harmless_json, one_line, print_entries, print_problem, say, say_whole
 from surveyeval.errors import ConfigError, PluginError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from surveyeval.api import Runs
+    from surveyeval.engine.run import Run
     from surveyeval.registration import Registration
 
 __all__ = ["show"]
 
 
 @click.command()
-@click.argument("name", shell_complete=complete_task)
-def show(name: str) -> None:
-    """Show a task, a model scheme, a metric or a run directory."""
+@click.argument("name", shell_complete=complete_shown)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def show(name: str, as_json: bool) -> None:
+    """Show a task, a suite, a model scheme, a metric or a run directory."""
+    kind, found = _find(name)
+    if as_json:
+        import json
+
+        from surveyeval.cli.show_json import shown
+
+        click.echo(harmless_json(json.dumps(shown(kind, found), indent=1, ensure_ascii=False)))
+    else:
+        {"run": _show_run, "task": _show_task, "suite": _show_suite}.get(kind, _show_registered)(found)
+
+
+def _find(name: str) -> tuple[str, Any]:
+    """What a name means, and what shows it: a run directory, a task, a suite, or something registered."""
     from pathlib import Path
 
     from surveyeval.plugins import KINDS, registry
     from surveyeval.task.catalogue import known_task, task_names
+    from surveyeval.task.suites import suite_names
 
     if (Path(name) / "manifest.json").exists():
-        return _show_run(name)
+        return "run", name
     if known_task(name) is not None or name.endswith((".yaml", ".yml")):
-        return _show_task(name)
+        return "task", name
+    if name in suite_names():
+        return "suite", name
     known = registry()
     for kind in KINDS:
         entry = known.find(kind, name.rstrip(":"))
         if entry is not None:
-            return _show_registered(entry)
-    names = [*task_names(), *(entry.name for kind in KINDS for entry in known.all(kind))]
+            return kind, entry
+    names = [*task_names(), *suite_names(), *(entry.name for kind in KINDS for entry in known.all(kind))]
     hint = did_you_mean(name, names) or "`surveyeval ls` lists tasks, models and metrics"
     raise ConfigError(f"nothing is named {name!r}", hint=hint)
+
+
+def _show_suite(name: str) -> None:
+    from surveyeval.task.suites import find_suite, synthetic_members
+
+    suite = find_suite(name)
+    synthetic = synthetic_members(suite)
+    say(f"suite {suite.name} {suite.version}: {one_line(suite.title)}", style="bold")
+    if suite.description:
+        say(one_line(suite.description))
+    say()
+    print_entries(
+        (
+            one.name,
+            [f"version {one.version}", "synthetic: checks the pipeline, ranks nobody" if one.name in synthetic else ""],
+        )
+        for one in suite.tasks
+    )
+    say()
+    say_whole(f"file  {suite.path}")
 
 
 def _show_task(name: str) -> None:
@@ -89,11 +130,18 @@ def _heading(text: str) -> None:
 
 
 def _show_run(folder: str) -> None:
-    from surveyeval import api
     from surveyeval.cli.summary import print_summary
+    from surveyeval.engine.readable import understood
     from surveyeval.engine.run import Run
 
     run = Run(folder)
+    with understood(run.folder):
+        _print_run(run, print_summary)
+
+
+def _print_run(run: Run, print_summary: Callable[[Runs], None]) -> None:
+    from surveyeval import api
+
     made = run.manifest
     say(f"{run.task} with {one_line(run.model)}: {', '.join(part for part in run_state(run) if part)}", style="bold")
     say(f"Made {made['created']} by surveyeval {made['surveyeval']}:")

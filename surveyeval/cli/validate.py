@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import click
 
 from surveyeval.cli.completion import complete_task
-from surveyeval.cli.output import plural, print_problem, say
+from surveyeval.cli.output import harmless_json, plural, print_problem, say
+from surveyeval.errors import Problem
 
 __all__ = ["validate"]
 
 
 @click.command()
 @click.argument("tasks", nargs=-1, shell_complete=complete_task)
-def validate(tasks: Sequence[str]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def validate(tasks: Sequence[str], as_json: bool) -> None:
     """Find everything wrong in task files: schema, columns, codes, templates, rules, formulas.
 
     Without names, every shipped task is checked, and nothing is downloaded: where the people of a task are not on this
@@ -25,22 +28,49 @@ def validate(tasks: Sequence[str]) -> None:
 
     failed: SurveyevalError | None = None
     count = 0
+    checked: list[Checked] = []
     for name in tasks or shipped_names():
         try:
-            _validate(name, fetch=bool(tasks))
+            found = _validate(name, fetch=bool(tasks))
+            checked.append(found)
+            if not as_json:
+                _print(found)
         except SurveyevalError as error:
             failed = failed or error
             count += len(error.problems)
-            for problem in error.problems:
-                print_problem(problem)
-    if failed:
+            checked.append(Checked(name, problems=error.problems))
+            if not as_json:
+                for problem in error.problems:
+                    print_problem(problem)
+    if as_json:
+        import json
+
+        text = json.dumps({"ok": not failed, "tasks": [asdict(one) for one in checked]}, indent=1, ensure_ascii=False)
+        click.echo(harmless_json(text))
+    elif failed:
         say(f"{plural(count, 'problem')}.", stderr=True)
+    if failed:
         raise SystemExit(failed.exit_code)
 
 
-def _validate(name: str, *, fetch: bool) -> None:
+@dataclass(frozen=True)
+class Checked:
+    """What was found in one task file; ``people`` is None where the rows were not looked at, and ``absent`` says why."""
+
+    task: str
+    version: str | None = None
+    provenance: str | None = None
+    people: int | None = None
+    items: int | None = None
+    arms: int | None = None
+    absent: str | None = None
+    notes: Sequence[Problem] = ()
+    problems: Sequence[Problem] = ()
+
+
+def _validate(name: str, *, fetch: bool) -> Checked:
     from surveyeval.data.sources import wanting
-    from surveyeval.errors import MissingExtraError, Problem
+    from surveyeval.errors import MissingExtraError
     from surveyeval.task.check import notes
     from surveyeval.task.human import load_human
     from surveyeval.task.load import load_task
@@ -48,7 +78,7 @@ def _validate(name: str, *, fetch: bool) -> None:
     task = load_task(name)
     source = task.spec.source
     found: dict[Problem, None] = {}
-    rows = "people" if source.provenance == "human" else f"{source.provenance} rows"
+    people = None
     absent = None if fetch else wanting(source.use, task.folder, source.sha256)
     try:
         for profile_set in [*task.spec.profile_sets] or ["default"]:
@@ -60,10 +90,18 @@ def _validate(name: str, *, fetch: bool) -> None:
             raise
         (problem,) = error.problems
         absent = f"{problem.message}: {problem.hint}"
-    arms = f", {len(task.arms)} arms" if task.is_experiment else ""
-    count = f"{people.sample.n} {rows}" if absent is None else f"{rows} not looked at"
-    say(f"{task.name} {task.version}: ok, {count}, {plural(len(task.all_items), 'item')}{arms}")
-    if absent is not None:
-        say(f"note: the {rows} of this task are not on this machine; {absent}", indent=2)
-    for note in [*notes(task), *found]:
+    return Checked(
+        task.name, task.version, source.provenance, people.sample.n if people is not None and absent is None else None,
+        len(task.all_items), len(task.arms) if task.is_experiment else 0, absent, [*notes(task), *found],
+    )  # fmt: skip
+
+
+def _print(one: Checked) -> None:
+    rows = "people" if one.provenance == "human" else f"{one.provenance} rows"
+    arms = f", {one.arms} arms" if one.arms else ""
+    count = f"{rows} not looked at" if one.people is None else f"{one.people} {rows}"
+    say(f"{one.task} {one.version}: ok, {count}, {plural(one.items or 0, 'item')}{arms}")
+    if one.absent is not None:
+        say(f"note: the {rows} of this task are not on this machine; {one.absent}", indent=2)
+    for note in one.notes:
         print_problem(note, indent=2, prefix="note: ")

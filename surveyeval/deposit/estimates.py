@@ -34,7 +34,7 @@ def latex(text: str) -> str:
 
 def estimates_csv(run: Run) -> str:
     """All estimates in long form, a row for each quantity. Texts that a spreadsheet would take for a formula are escaped."""
-    from surveyeval.deposit.files import escaped
+    from surveyeval.data.cells import escaped
 
     table = run.estimates.map(escaped)
     text: str = table.to_csv(index=False, lineterminator="\n", float_format="%.17g")

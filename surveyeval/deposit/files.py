@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from surveyeval.data.cells import escaped
 from surveyeval.data.files import write_atomically
 from surveyeval.data.sample import State
 from surveyeval.deposit.simulated import SimulatedFile
@@ -22,9 +22,6 @@ from surveyeval.errors import ConfigError, MissingExtraError
 __all__ = ["FORMATS", "escaped", "write_simulated"]
 
 FORMATS = ("csv", "parquet", "sav", "dta")
-#: What a spreadsheet takes for the beginning of a formula.
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
 def write_simulated(content: SimulatedFile, path: Path, *, escape: bool = True) -> list[Path]:
@@ -69,19 +66,6 @@ def write_simulated(content: SimulatedFile, path: Path, *, escape: bool = True) 
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror or error}", file=str(path)) from error
     return [path, codebook]
-
-
-def escaped(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula; numbers stay as they are.
-
-    Examples
-    --------
-    >>> escaped("=1+1"), escaped("-91"), escaped("Yes"), escaped(-91)
-    ("'=1+1", '-91', 'Yes', -91)
-    """
-    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
 
 
 def _csv(rows: list[list[object]], escape: bool) -> str:

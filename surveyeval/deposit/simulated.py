@@ -20,7 +20,7 @@ from surveyeval.engine.run import Run
 from surveyeval.errors import ConfigError
 from surveyeval.task.task import Task
 
-__all__ = ["FILE_LABEL", "SimulatedFile", "simulated_file"]
+__all__ = ["FILE_LABEL", "SimulatedFile", "pseudonyms", "simulated_file"]
 
 #: What every file says of itself.
 FILE_LABEL = "Simulated, not respondents"
@@ -124,6 +124,11 @@ def simulated_file(run: Run, *, identifiers: str = "pseudonyms", profile: bool =
     items = tuple(names[item.name] for item in task.items)
     label = f"{FILE_LABEL}: {task.name}, {run.model}"
     return SimulatedFile(tuple(made), label, task.name, run.model, run.id, times, weighted, items)
+
+
+def pseudonyms(run: Run, sample: Sample) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """An order of the rows that says nothing, and pseudonyms in the sample's own order: the same in all runs of a folder."""
+    return _identified(run, sample, "pseudonyms", _secret(run.folder.parent / _KEY))
 
 
 def _identified(run: Run, sample: Sample, how: str, key: bytes | None) -> tuple[NDArray[np.int64], NDArray[np.object_]]:

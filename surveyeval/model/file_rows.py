@@ -19,6 +19,8 @@ FloatArray = NDArray[np.float64]
 
 #: Problems told at most; a file of another task is wrong in every row.
 SHOWN = 20
+#: What `surveyeval simulate` writes beside respondent, draw, arm, profile and answers.
+_SIMULATED = ("provenance", "task", "model")
 #: How far the probabilities of an item may be from 1 in total: files are written with few digits.
 TOLERANCE = 0.01
 
@@ -78,6 +80,9 @@ class _Reader:
         self.table, self.task, self.frame = table, task, table.frame
         self.columns = [str(name) for name in table.frame.columns]
         self.problems: list[Problem] = []
+        self.states: set[str] = set()
+        if {*_SIMULATED} <= {*self.columns}:
+            self._take_simulated()
 
     def rows(self, respondents: Collection[str] | None) -> Rows:
         self._check_columns()
@@ -99,6 +104,20 @@ class _Reader:
                     hint=f"add {item.name!r} with codes, or {item.name}__p__CODE with probabilities",
                 )
         return rows
+
+    def _take_simulated(self) -> None:
+        """A table of `surveyeval simulate`: what it says beside answers is checked, and then not looked at."""
+        meant = f"{self.task.name} {self.task.version}"
+        for name, right in (("provenance", "simulated"), ("task", meant)):
+            for row, value in enumerate(self._column(name)):
+                if value != right:
+                    self._problem(
+                        f"says {value!r}, not {right!r}", row, name, "give the table as it was written, to its own task"
+                    )
+                    break
+        self.states = {f"{item.name}_state" for item in self.task.items} & {*self.columns}
+        beside = {*_SIMULATED, *self.states, *self.task.profile}
+        self.columns = [name for name in self.columns if name not in beside]
 
     def _problem(
         self, message: str, row: int | None = None, column: str | None = None, hint: str | None = None
@@ -186,6 +205,13 @@ class _Reader:
         named = {code: State[state.upper()] for code, state in missing.items()}
         # a blank cell is an interview that gave no usable answer
         states = np.array([State.ANSWERED if code in index else named.get(code, State.INVALID) for code in column])
+        if f"{item.name}_state" in self.states:
+            told = {state.name.lower(): state for state in State}
+            said = self._column(f"{item.name}_state")
+            self._unknown(said, list(told), f"{item.name}_state", "states")
+            blank = states == State.INVALID
+            states[blank] = [told.get(one, State.INVALID) for one in said[blank]]
+            states[blank & (states == State.ANSWERED)] = State.INVALID
         return answers, states.astype(np.int8)
 
     def _probabilities(self, item: Item) -> FloatArray | None:

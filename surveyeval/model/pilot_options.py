@@ -18,6 +18,11 @@ class PilotOptions(BaseModel):
     calibrate: Literal["none", "temperature", "item"] = Field(
         "none", description="on the pilot's answers: one temperature, or a bias for every option of every item"
     )
+    cutoff: str | None = Field(
+        None,
+        pattern=r"^\d{4}(-\d\d){0,2}$",
+        description="when the training data end, as its maker says: 2024-06; for the note on contamination alone",
+    )
 
 
 class FromPilot:

@@ -129,7 +129,7 @@ def _saying(context: Context) -> Saying:
         else:
             verdict, clause = "can’t tell", f"with {count(context.n)} people"
         models.append((model, name, verdict, clause))
-    return Saying(_title(context), f"{context.task['title']}. Claims that the task’s own tests support.", "", models)
+    return Saying(_title(context), f"{context.task['title']}. What the task’s own tests say of each claim.", "", models)
 
 
 def _section(context: Context, card: Path, target: Path) -> Section:

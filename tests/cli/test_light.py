@@ -94,6 +94,10 @@ def loaded(words: list[str], site: Path | None, tmp_path: Path, completing: str 
         ["doctor", "--help"],
         ["--version"],
         ["ls", "tasks"],
+        ["ls", "suites"],
+        ["ls", "tasks", "--json"],
+        ["probe", "--help"],
+        ["plot", "--help"],
     ],
 )
 def test_nothing_heavy_without_plugins(words: list[str], tmp_path: Path) -> None:

@@ -152,7 +152,9 @@ def test_an_interrupted_run_is_listed_with_its_progress_and_the_newest_is_last(t
             # as left by a kill in the second draw: three of four blocks of 20, 20 and 10 people on disk, one torn
             manifest |= {"status": "running", "plan": {"hash": "", "blocks": 6, "block_size": 20}}
             manifest["options"]["draws"] = 2
-            (folder / "responses.log").write_text("00000000 {}\n" * 4 + "00000000 {")
+            blocks = [[0, 0, 0, 20], [1, 0, 20, 40], [2, 0, 40, 50], [3, 1, 0, 20], [4, 1, 20, 40]]
+            lines = [f'00000000 {{"block":{json.dumps(block, separators=(",", ":"))}}}\n' for block in blocks]
+            (folder / "responses.log").write_text("".join(lines)[:-2])
         (folder / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "runs" / "torn").mkdir()
     (tmp_path / "runs" / "torn" / "manifest.json").write_text("{")

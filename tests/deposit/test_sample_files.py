@@ -177,7 +177,7 @@ def test_no_cell_is_a_formula_unless_wanted(run: Run, tmp_path: Path) -> None:
     risky = [cell for cell in cells(True) if cell[:1] in ("=", "+", "-", "@")]
     assert all(float(cell) < 0 for cell in risky)  # numbers of states
     assert [escaped(one) for one in ("\t=1", "@x", "+1", "-1e5", "a=1", "")] == [
-        "'\t=1",
+        "'\t'=1",
         "'@x",
         "+1",
         "-1e5",
