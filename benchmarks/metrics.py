@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import child, cores, machine, peak_mib, threads_environment, versions, wrapped
+from common import child, cores, descendants, machine, peak_mib, threads_environment, versions, wrapped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from surveyeval.data.sample import Sample
     from surveyeval.task.task import Task
 
@@ -77,8 +80,8 @@ def main_table(found: dict[str, Any]) -> list[str]:
     )
     lines += [
         f"{found['seconds']:8.1f} s elapsed, {found['processor']:.1f} s of processor time",
-        f"{found['peak']:8.0f} MiB at most, {found['before']:.0f} MiB before scoring began",
-        f"{found['fits']:8,} regressions fitted (least squares and logits)",
+        f"{found['peak']:8.0f} MiB at most in all processes, {found['before']:.0f} MiB before scoring began",
+        f"{found['fits']:8,} regressions fitted (least squares; binary, ordered and multinomial logits)",
         *([f"{found['tests']:8.1f} s more for tests of difference (label swaps)"] if found["tests"] else []),
         "",
         f"{'metric':34}{'axis':16}{'splits':>8}{'seconds':>10}{'share':>8}",  # of processor time
@@ -194,19 +197,29 @@ def simulate(task: Task, human: Sample, pilot: Sample, name: str) -> Sample:
 
 
 class Clock:
-    """Time spent in each metric's own methods, wrapped around them."""
+    """Processor time spent in each metric's own methods, wrapped around them; in all processes together."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    def __init__(self, names: Sequence[str]) -> None:
+        import multiprocessing
+
+        self.place = {name: number for number, name in enumerate(names)}
+        self._spent = multiprocessing.Array("d", len(names))
+
+    def add(self, name: str, seconds: float) -> None:
+        with self._spent.get_lock():
+            self._spent[self.place[name]] += seconds
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        return {name: self._spent[number] for name, number in self.place.items()}
 
     def watch(self, metric: Any) -> Any:
         compare, name = metric.compare, metric.spec.name
-        self.seconds[name] = 0.0
 
         def timed_compare(*arguments: Any) -> Any:
             begun = time.process_time()
             comparison = compare(*arguments)
-            self.seconds[name] += time.process_time() - begun
+            self.add(name, time.process_time() - begun)
             return Watched(comparison, name, self)
 
         metric.compare = timed_compare
@@ -222,8 +235,45 @@ class Watched:
     def values(self, *arguments: Any) -> Any:
         begun = time.process_time()
         found = self.comparison.values(*arguments)
-        self.clock.seconds[self.name] += time.process_time() - begun
+        self.clock.add(self.name, time.process_time() - begun)
         return found
+
+
+class Memory:
+    """The most that this process and those it started ever held together; what they share is counted once.
+
+    Looked up every quarter of a second, so that a short peak may be missed.
+    """
+
+    def __enter__(self) -> Memory:
+        import threading
+
+        self.most, self._over = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.25):
+            self.most = max(self.most, sum(share_mib(pid) for pid in [os.getpid(), *descendants(os.getpid())]))
+
+
+def share_mib(pid: int) -> float:
+    """Memory of a process in MiB, shared pages divided by the number of those who share them; 0 where this is not told."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def processor_time() -> float:
+    """Seconds of processor time of this process and of those it started that have ended."""
+    return sum(os.times()[:4])
 
 
 def built_in() -> list[Any]:
@@ -243,22 +293,25 @@ def score(people: int, splits: int | None, swaps: bool = False) -> dict[str, Any
     with tempfile.TemporaryDirectory() as folder:
         task, human, pilot = make_task(people, Path(folder))
         model = simulate(task, human, pilot, "baseline:chain")
-    clock, metrics = Clock(), built_in()
+    metrics = built_in()
+    clock = Clock([metric.spec.name for metric in metrics])
     shown = {metric.spec.name: metric.spec for metric in metrics if metric.applicable(task) is None}
     fits = count_fits()
     before = peak_mib()
-    begun, processor = time.perf_counter(), time.process_time()
-    table = evaluate(
-        task,
-        human,
-        {"model": [model]},
-        pilot,
-        metrics=[clock.watch(one) for one in metrics],
-        splits=splits,
-        tests=False,
-    )
-    seconds, processor = time.perf_counter() - begun, time.process_time() - processor
-    peak, fitted = peak_mib(), fits[0]
+    begun, processor = time.perf_counter(), processor_time()
+    with Memory() as memory:
+        table = evaluate(
+            task,
+            human,
+            {"model": [model]},
+            pilot,
+            metrics=[clock.watch(one) for one in metrics],
+            splits=splits,
+            tests=False,
+        )
+    seconds, processor = time.perf_counter() - begun, processor_time() - processor
+    peak, fitted = max(peak_mib(), memory.most), fits[0]
+    spent_by = clock.seconds
     tests = 0.0
     if swaps:
         begun = time.perf_counter()
@@ -270,7 +323,7 @@ def score(people: int, splits: int | None, swaps: bool = False) -> dict[str, Any
             "name": name,
             "axis": spec.axis,
             "splits": 1 if spec.axis == "individual" else splits or spec.splits,
-            "seconds": clock.seconds[name],
+            "seconds": spent_by[name],
         }
         for name, spec in shown.items()
     ]
@@ -296,17 +349,20 @@ def score(people: int, splits: int | None, swaps: bool = False) -> dict[str, Any
     }
 
 
-def count_fits() -> list[int]:
-    """A counter of the weight vectors that regressions are fitted to."""
+def count_fits() -> Any:
+    """A counter of the weight vectors that regressions are fitted to, in all processes."""
+    import multiprocessing
+
     from surveyeval.metric import coefficients
 
-    total = [0]
-    for name in ("ols_hc2", "firth_logit"):
+    total = multiprocessing.Array("q", 1)
+    for name in ("ols_hc2", "firth_logit", "firth_ordered", "firth_multinomial"):
         fit = getattr(coefficients, name)
 
-        def counted(X: Any, y: Any, weight: Any, fit: Any = fit) -> Any:
-            total[0] += len(weight)
-            return fit(X, y, weight)
+        def counted(X: Any, y: Any, weight: Any, *further: Any, fit: Any = fit) -> Any:
+            with total.get_lock():
+                total[0] += len(weight)
+            return fit(X, y, weight, *further)
 
         setattr(coefficients, name, counted)
     return total

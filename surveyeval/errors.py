@@ -15,9 +15,10 @@ A message says what was wrong, where, and what would be right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 __all__ = [
     "BudgetError",
@@ -102,9 +103,16 @@ class DataError(SurveyevalError):
 
 
 class ModelError(SurveyevalError):
-    """A model could not be built, or did not answer."""
+    """A model could not be built, or did not answer.
+
+    A model that answers each request apart from the others may say what became of several: ``got`` holds the replies that
+    there are, by the number of their request, and ``failed`` the errors of those that may be tried again. Without ``failed``
+    the run stops.
+    """
 
     exit_code = 4
+    got: Mapping[int, Any] | None = None
+    failed: Mapping[int, str] | None = None
 
 
 class MissingExtraError(ModelError):

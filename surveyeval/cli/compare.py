@@ -42,9 +42,10 @@ def compare(runs: Sequence[str], folder: str, splits: int | None, as_json: bool,
         make_folder_of(Path(output))
     result = api.compare(runs, folder=folder, splits=splits, progress=progress_for_terminal())
     if output is not None:
+        from surveyeval.data.cells import escaped
         from surveyeval.data.files import write_atomically
 
-        write_atomically(Path(output), result.table.to_csv(index=False))
+        write_atomically(Path(output), result.table.map(escaped).to_csv(index=False))
     if as_json:
         click.echo(_json(result))
         return

@@ -12,6 +12,7 @@ __all__ = ["read_config"]
 #: key -> (type, what would be right)
 _KEYS: dict[str, tuple[type, str]] = {
     "task": (str, "a task name or path"),
+    "suite": (str, "a suite name or path"),
     "models": (list, "a list of model strings"),
     "settings": (dict, "model name -> option -> value"),
     "profile_set": (str, "a profile set of the task"),
@@ -28,6 +29,7 @@ _KEYS: dict[str, tuple[type, str]] = {
     "output": (str, "folder of run directories"),
     "no_cache": (bool, "true or false"),
     "send_profiles": (bool, "true or false"),
+    "executor": (str, "local, or ray with options as in ray?workers=4"),
 }
 
 

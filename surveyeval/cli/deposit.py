@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from surveyeval.cli.output import say, say_whole
+from surveyeval.cli.output import clean, harmless_json, say, say_whole
 from surveyeval.errors import ConfigError
 
 __all__ = ["disclose", "estimates", "sample", "seal"]
@@ -60,9 +60,12 @@ def estimates(run: str, kind: str, output: str | None, folder: str) -> None:
     """Estimates of a run as tidy CSV, or its headlines as a LaTeX table."""
     from surveyeval.deposit.estimates import estimates_csv, estimates_latex
     from surveyeval.engine.common import find_run
+    from surveyeval.engine.readable import understood
 
     opened = find_run(run, folder)
-    _put(estimates_csv(opened) if kind == "csv" else estimates_latex(opened), output)
+    with understood(opened.folder):
+        text = estimates_csv(opened) if kind == "csv" else estimates_latex(opened)
+    _put(text, output)
 
 
 @click.command()
@@ -73,13 +76,16 @@ def estimates(run: str, kind: str, output: str | None, folder: str) -> None:
 def disclose(run: str, output: str | None, as_json: bool, folder: str) -> None:
     """What a paper should disclose of a run, filled in where the run knows, with a methods paragraph."""
     from surveyeval.engine.common import find_run
+    from surveyeval.engine.readable import understood
     from surveyeval.reporting.disclosure import disclosure, markdown
 
-    found = disclosure(find_run(run, folder).manifest)
+    opened = find_run(run, folder)
+    with understood(opened.folder):
+        found = disclosure(opened.manifest)
     if as_json:
         import json
 
-        _put(json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n", output)
+        _put(harmless_json(json.dumps(found.to_dict(), indent=1, ensure_ascii=False)) + "\n", output)
     else:
         _put(markdown(found), output)
 
@@ -96,16 +102,19 @@ def seal(run: str, check: bool, output: str | None, folder: str) -> None:
     hash to somebody else, or publish it: it shows later that the answers were not changed.
     """
     from surveyeval.engine.common import find_run
+    from surveyeval.engine.readable import understood
     from surveyeval.engine.seal import check_seal, make_seal
 
     source = Path(run) if Path(run).is_file() else find_run(run, folder)
     path = Path(output) if output else None
     if check:
-        found = check_seal(source, path)
+        with understood(run):
+            found = check_seal(source, path)
         say(f"The answers are those that were sealed on {found.content['sealed']}.")
         say_whole(f"Seal: {found.hash}")
         return
-    found = make_seal(source, path)
+    with understood(run):
+        found = make_seal(source, path)
     say_whole(f"Wrote {found.path}")
     say_whole(f"Seal: {found.hash}")
     say(
@@ -115,7 +124,7 @@ def seal(run: str, check: bool, output: str | None, folder: str) -> None:
 
 def _put(text: str, output: str | None) -> None:
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(clean(text), nl=False)
         return
     from surveyeval.data.files import write_atomically
 

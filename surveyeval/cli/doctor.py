@@ -26,9 +26,10 @@ def doctor(as_json: bool, output: str) -> None:
         import json
         from dataclasses import asdict
 
-        click.echo(
-            json.dumps({"ok": not problems, "findings": [asdict(one) for one in found]}, indent=1, ensure_ascii=False)
-        )
+        from surveyeval.cli.output import harmless_json
+
+        told = {"ok": not problems, "findings": [asdict(one) for one in found]}
+        click.echo(harmless_json(json.dumps(told, indent=1, ensure_ascii=False)))
     else:
         from surveyeval.cli.output import plural, print_entries, say
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from surveyeval.cli.completion import complete_task
 from surveyeval.cli.output import one_line, plural, say, say_whole
 from surveyeval.errors import ConfigError, DataError, Problem
 
@@ -76,17 +77,46 @@ def _print(file: str, checked: Checked) -> None:
 
 @click.command()
 @click.argument("run")
-@click.option(
-    "--output", "-o", help="A .zip or .json file.  [default: TASK-MODEL-ID.zip]", type=click.Path(dir_okay=False)
-)
+@click.option("--output", "-o", type=click.Path(),
+              help="A .zip or .json file; with --tier a folder.  [default: TASK-MODEL-ID.zip, TASK-tier-N]")  # fmt: skip
 @click.option("--folder", default="runs", help="Where a run named by a beginning is looked up.  [default: runs]")
-def export(run: str, output: str | None, folder: str) -> None:
+@click.option("--tier", type=click.IntRange(1, 3),
+              help="Of the Silicon Sample Benchmark: 1 simulated respondents, 2 means of conditions, 3 effects.")  # fmt: skip
+@click.option(
+    "--task",
+    "-t",
+    help="With --tier: the task of a table that `surveyeval simulate` wrote.",
+    shell_complete=complete_task,
+)
+@click.option("--control", metavar="ARM", help="With --tier: the arm that effects are against.  [default: the first]")
+@click.option("--team", default="example-team", help="With --tier: id of the team.  [default: example-team]")
+@click.option("--entry", default="primary", help="With --tier: primary or secondary-K.  [default: primary]")
+def export(
+    run: str, output: str | None, folder: str, tier: int | None, task: str | None, control: str | None, team: str, entry: str
+) -> None:  # fmt: skip
     """Write a submission of RUN for a leaderboard, without respondent-level data.
 
     It holds the manifest, estimates, tables without cells of fewer than ten people, and the card; no answers, no ids, no
     paths, no keys.
+
+    With --tier: a folder with predictions as the Silicon Sample Benchmark takes them, of a run or of a table that
+    `surveyeval simulate` wrote. Tier 1 holds simulated respondents.
     """
     from surveyeval import api
 
+    if tier is not None:
+        written = api.export_tier(
+            run, tier, output=output, folder=folder, task=task, control=control, team=team, entry=entry
+        )
+        for path in written.files:
+            say_whole(f"Wrote {path}")
+        if written.paired:
+            say("The profiles in it are those of people: what the data's licence says of them holds for this file.")
+        say(
+            "metadata.json: a team writes its name, contact, registration and disclosure class; nothing is attested for it."
+        )
+        return
+    if task or control:
+        raise ConfigError("--task and --control go with --tier", hint="say which tier: --tier 1, 2 or 3")
     target = api.export(run, output=output, folder=folder)
     say_whole(f"Submission: {target}")

@@ -18,13 +18,16 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "run": ("surveyeval.cli.run", "Let models answer a task, score them, render a report card."),
     "score": ("surveyeval.cli.run", "Score finished runs again; needs no model."),
+    "verify": ("surveyeval.cli.verify", "Compute a run again without its model, and compare."),
     "report": ("surveyeval.cli.run", "Render the card of one run, or one card of several."),
     "compare": ("surveyeval.cli.compare", "Differences between models, on the same people."),
     "power": ("surveyeval.cli.power", "What a task's people can decide, before any model runs."),
+    "probe": ("surveyeval.cli.probe", "Ask a questionnaire in other forms: does the published one stand out?"),
     "leaderboard": ("surveyeval.cli.leaderboard", "A static site of runs and submissions, ranked where that is fair."),
     "export": ("surveyeval.cli.leaderboard", "A submission of a run for a leaderboard, without respondents."),
     "finetune": ("surveyeval.cli.finetune", "Train an adapter on a small pilot of a task's people."),
     "study": ("surveyeval.cli.study", "Run a grid of models, pilots and seeds on one test set."),
+    "plot": ("surveyeval.cli.plot", "Figures for a paper, from the stored numbers of runs."),
     "sample": ("surveyeval.cli.deposit", "A run's simulated sample for SPSS, Stata, R or a spreadsheet."),
     "estimates": ("surveyeval.cli.deposit", "A run's estimates as tidy CSV, or its headlines for LaTeX."),
     "disclose": ("surveyeval.cli.deposit", "What a paper should disclose of a run, and a methods paragraph."),
@@ -34,8 +37,11 @@ _COMMANDS = {
     "simulate": ("surveyeval.cli.simulate", "Answers for profiles without people's answers; no scoring."),
     "preview": ("surveyeval.cli.preview", "Show what a model reads, word for word, before any run."),
     "doctor": ("surveyeval.cli.doctor", "Look whether this installation is whole."),
-    "ls": ("surveyeval.cli.listing", "List tasks, sources, models, elicitations, metrics, studies, plugins or runs."),
-    "show": ("surveyeval.cli.show", "Show a task, a model scheme, a metric or a run."),
+    "ls": (
+        "surveyeval.cli.listing",
+        "List tasks, suites, sources, models, elicitations, metrics, studies, plugins or runs.",
+    ),
+    "show": ("surveyeval.cli.show", "Show a task, a suite, a model scheme, a metric or a run."),
     "cache": ("surveyeval.cli.cache", "What language models answered before: info, clear."),
     "schema": ("surveyeval.cli.schema", "Print the JSON Schema of task files, for editors."),
     "validate": ("surveyeval.cli.validate", "Find everything wrong in task files, without a model."),
@@ -105,11 +111,14 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except SurveyevalError as error:
-        if debug:
-            raise
-        from surveyeval.cli.output import print_error
+        from surveyeval.cli.output import clean, print_error
 
-        print_error(error)
+        if debug:
+            import traceback
+
+            click.echo(clean(traceback.format_exc()).rstrip(), err=True)
+        else:
+            print_error(error)
         raise SystemExit(error.exit_code) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "clean",
     "console",
+    "harmless_json",
     "make_folder_of",
     "one_line",
     "plural",
@@ -30,8 +32,12 @@ __all__ = [
     "width",
 ]
 
-#: Control characters of both sets, line separators, direction overrides, and halves of characters from file names.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Control characters of both sets, line separators, marks and overrides of direction, and halves of characters from file names.
+_UNSAFE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+#: Problems of one file, and characters of one of them, that are printed: a file may be made of mistakes.
+_MOST_PROBLEMS, _LONGEST = 200, 4_000
 #: Names up to this many columns stand beside their text, longer ones above it.
 _NAME_COLUMNS = 26
 _LEAST, _WITHOUT_TERMINAL = 40, 100
@@ -40,6 +46,11 @@ _LEAST, _WITHOUT_TERMINAL = 40, 100
 def clean(text: object) -> str:
     """Text from files without what could steer a terminal or turn the direction of writing."""
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text))
+
+
+def harmless_json(text: str) -> str:
+    """JSON that says the same, in which what could steer a terminal is written as escapes."""
+    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def one_line(text: object) -> str:
@@ -123,8 +134,8 @@ def print_problem(problem: Problem, *, indent: int = 0, prefix: str = "", stderr
 
     out = console(stderr=stderr)
     below = " " * (indent + 2)
-    what = prefix + one_line(replace(_seen_from_here(problem), hint=None))
-    for text, first in ((what, " " * indent), (one_line(problem.hint or ""), below)):
+    what = prefix + _shortened(one_line(replace(_seen_from_here(problem), hint=None)))
+    for text, first in ((what, " " * indent), (_shortened(one_line(problem.hint or "")), below)):
         for line in textwrap.wrap(
             text,
             out.width,
@@ -136,12 +147,18 @@ def print_problem(problem: Problem, *, indent: int = 0, prefix: str = "", stderr
             out.print(Text(line), soft_wrap=True)
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def print_error(error: SurveyevalError) -> None:
     """One block on standard error: every problem, no traceback."""
     problems = error.problems
     console(stderr=True).print(f"{len(problems)} problems" if len(problems) > 1 else "Error", style="bold red")
-    for problem in problems:
+    for problem in problems[:_MOST_PROBLEMS]:
         print_problem(problem, indent=2, stderr=True)
+    if len(problems) > _MOST_PROBLEMS:
+        say(f"and {len(problems) - _MOST_PROBLEMS} more", indent=2, stderr=True)
 
 
 def make_folder_of(file: Path) -> None:

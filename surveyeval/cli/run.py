@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from surveyeval.cli.completion import complete_elicitation, complete_model, complete_task
+from surveyeval.cli.completion import complete_elicitation, complete_model, complete_suite, complete_task
+from surveyeval.cli.executing import executor_options, executor_string
 from surveyeval.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ __all__ = ["data_path", "report", "run", "score"]
 
 @click.command()
 @click.option("--task", "-t", help="Task name, or path of a task file.", shell_complete=complete_task)
+@click.option("--suite", help="Suite name, or path of a suite file, in place of a task.", shell_complete=complete_suite)
 @click.option(
     "--model",
     "-m",
@@ -60,8 +63,12 @@ __all__ = ["data_path", "report", "run", "score"]
     default=None,
     help="Profiles may leave this machine, for models behind a server elsewhere.",
 )
-def run(config: str | None, again: bool, settings: tuple[str, ...], **options: Any) -> None:
-    """Let models answer a task, score them against its people, and render a report card.
+@click.option("--force", is_flag=True, default=None, help="Begin even if the disk or the memory seems too small.")
+@executor_options
+def run(
+    config: str | None, again: bool, settings: tuple[str, ...], executor_settings: tuple[str, ...], **options: Any
+) -> None:
+    """Let models answer a task, or every task of a suite, score them against its people, and render a report card.
 
     The same command again continues what was interrupted and shows what is finished.
     """
@@ -70,32 +77,38 @@ def run(config: str | None, again: bool, settings: tuple[str, ...], **options: A
     from surveyeval.cli.progress import progress_for_terminal
 
     values = read_config(config) if config else {}
-    values |= {key: value for key, value in options.items() if value not in (None, ())}
+    given = {key: value for key, value in options.items() if value not in (None, ())}
+    if {"task", "suite"} & set(given):  # what is to be run is said in one place
+        values = {key: value for key, value in values.items() if key not in ("task", "suite")}
+    values |= given
     task = values.pop("task", None)
     models = values.pop("models", None)
-    if not task:
+    if not task and not values.get("suite"):
         raise ConfigError("no task is given", hint="--task NAME; `surveyeval ls tasks` lists them")
     if not models:
         raise ConfigError("no model is given", hint="--model STRING, for example --model baseline:marginal")
-    if "data" in values:
+    if "data" in values and task:
         values["data"] = data_path(values["data"], task)
     merged: dict[str, dict[str, str]] = {name: dict(given) for name, given in values.pop("settings", {}).items()}
-    for setting in settings:
-        name, key, value = _setting(setting)
-        merged.setdefault(name, {})[key] = value
+    for name, own in model_settings(settings).items():
+        merged.setdefault(name, {}).update(own)
     values["cache"] = not values.pop("no_cache", False)
+    values["executor"] = executor_string(values.get("executor"), executor_settings)
     result = api.run(task=task, model=models, settings=merged, again=again, progress=progress_for_terminal(), **values)
     _print_result(result)
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(file_okay=False))
-def score(runs: Sequence[str]) -> None:
-    """Score finished runs again from their stored answers. Needs no model."""
+@click.option(
+    "--partial", is_flag=True, help="Score what there is of an unfinished run; its card is marked as partial."
+)
+def score(runs: Sequence[str], partial: bool) -> None:
+    """Score runs again from their stored answers. Needs no model."""
     from surveyeval import api
     from surveyeval.cli.progress import progress_for_terminal
 
-    _print_result(api.score(runs, progress=progress_for_terminal()))
+    _print_result(api.score(runs, partial=partial, progress=progress_for_terminal()))
 
 
 @click.command()
@@ -119,6 +132,15 @@ def data_path(text: str, task: str) -> str:
     return path
 
 
+def model_settings(texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """`-M NAME.KEY=VALUE` options, by name of the model."""
+    found: dict[str, dict[str, str]] = {}
+    for text in texts:
+        name, key, value = _setting(text)
+        found.setdefault(name, {})[key] = value
+    return found
+
+
 def _setting(text: str) -> tuple[str, str, str]:
     target, separator, value = text.partition("=")
     name, dot, key = target.rpartition(".")
@@ -128,10 +150,12 @@ def _setting(text: str) -> tuple[str, str, str]:
 
 
 def _print_result(result: Runs) -> None:
+    from surveyeval.api import Runs
     from surveyeval.cli.output import say, say_whole
     from surveyeval.cli.summary import print_summary
 
-    print_summary(result)
+    for _, alike in groupby(result, key=lambda one: one.task):
+        print_summary(Runs(tuple(alike), result.card))
     say()
     for one in result:
         say_whole(f"Run:         {one.folder}")

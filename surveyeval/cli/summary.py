@@ -49,6 +49,9 @@ def _print_sizes(context: Context) -> None:
         say("SYNTHETIC reference: a pipeline check that ranks nobody.", style="bold yellow")
     if limited:
         say("A limited run: not for quoting.", style="yellow")
+    partial = context.manifest.get("partial")
+    if partial:
+        say(f"PARTIAL: {partial['people']} of {partial['of_people']} are answered: not for quoting.", style="bold yellow")
 
 
 def _print_asking(context: Context) -> None:

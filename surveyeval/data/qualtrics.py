@@ -24,6 +24,10 @@ __all__ = ["is_qualtrics", "kept_columns", "qualtrics_table"]
 
 #: Values of the column Status in rows that are no respondents.
 _PREVIEWS = frozenset(["survey preview", "survey test", "spam preview", "offline preview", "1", "2", "9", "17"])
+#: Values of the column Finished in rows of people who have left before the end.
+_LEFT = frozenset(["0", "false"])
+#: What the third row calls the order in which a randomiser of the flow displayed its parts.
+_DISPLAYED = re.compile(r"FL_\d+_DO")
 _SELECTED = re.compile(r"\s+-\s+Selected Choice(?:\s+-?\s*(?P<choice>.*\S))?\s*$", re.DOTALL)
 
 
@@ -97,8 +101,14 @@ def qualtrics_table(frame: pd.DataFrame, lines: Sequence[int], sha256: str, path
     if previews.any():
         notes.append(f"{int(previews.sum())} rows of previews and tests are left out")
         people, kept = people[~previews], kept[~previews]
+    unfinished = _unfinished(people, heads)
+    if unfinished:
+        notes.append(
+            f"{unfinished} of {len(people)} responses are not finished; they count, with what they answered, unless `keep` leaves them out"
+        )
     withheld = {one.name: told for one in heads if (told := identifying([one.name, one.import_id])) is not None}
     codes = to_codes(people.drop(columns=list(withheld)).reset_index(drop=True), str(path))
+    codes = _with_displayed(heads, codes)
     ticked = _check_all([one for one in heads if one.name not in withheld], codes)
     for columns in ticked.values():
         fill_unticked(codes, columns, "1", "0")
@@ -144,6 +154,36 @@ def _previews(people: pd.DataFrame, heads: Sequence[_Head]) -> np.ndarray[tuple[
     if status is None:
         return np.zeros(len(people), dtype=bool)
     return np.array([str(value).strip().casefold() in _PREVIEWS for value in people[status]], dtype=bool)
+
+
+def _unfinished(people: pd.DataFrame, heads: Sequence[_Head]) -> int:
+    finished = next((one.name for one in heads if one.import_id == "finished"), None)
+    if finished is None:
+        return 0
+    return sum(str(value).strip().casefold() in _LEFT for value in people[finished])
+
+
+def _with_displayed(heads: Sequence[_Head], codes: pd.DataFrame) -> pd.DataFrame:
+    """A column for each randomiser of the flow that stands in several, one for each of its parts.
+
+    An export has either a column such as ``FL_7_DO`` with the parts that were displayed, and bars between them, or, with fields of
+    several values split, a column for each part with its place. Both become the first.
+    """
+    groups: dict[str, list[_Head]] = defaultdict(list)
+    for one in heads:
+        if one.choice is not None and _DISPLAYED.fullmatch(one.import_id) and one.name in codes.columns:
+            groups[one.import_id].append(one)
+    added: dict[str, list[str | None]] = {}
+    for name, group in groups.items():
+        if name in codes.columns:
+            continue
+        places = codes[[one.name for one in group]].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+        parts = [str(one.choice) for one in group]
+        added[name] = [
+            "|".join(parts[number] for number in np.argsort(row, kind="stable") if not np.isnan(row[number])) or None
+            for row in places
+        ]
+    return codes.assign(**{name: pd.Series(cells, index=codes.index, dtype=object) for name, cells in added.items()})
 
 
 def _check_all(heads: Sequence[_Head], codes: pd.DataFrame) -> dict[str, list[str]]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from surveyeval.data.sample import Sample
 from surveyeval.engine.experiment import split_people
+from surveyeval.engine.readable import understood
+from surveyeval.engine.responses import samples
 from surveyeval.engine.run import Run, find_runs
-from surveyeval.engine.store import samples
 from surveyeval.errors import RunError, did_you_mean
 from surveyeval.task.human import HumanData, load_human
 from surveyeval.task.load import load_task
@@ -110,22 +111,23 @@ def reopen(stored: Run) -> tuple[Task, HumanData]:
     RunError
         When either is not as it was.
     """
-    config, recorded = stored.config, stored.manifest["identity"]
-    task = load_task(config["task"], profile_set=config.get("profile_set"))
-    if task.content_hash != recorded["task"]:
-        raise RunError(
-            "the task file has changed since this run",
-            file=stored.folder.name,
-            hint="the run directory holds the task.yaml it was made with",
-        )
-    people = load_human(task, data=config.get("data"), provenance=config.get("provenance"))
-    if people.sha256 != recorded["data"]:
-        raise RunError(
-            "the data have changed since this run",
-            file=stored.folder.name,
-            hint=f"the run was made on data with sha256 {recorded['data']}",
-        )
-    return task, people
+    with understood(stored.folder):
+        config, recorded = stored.config, stored.manifest["identity"]
+        task = load_task(config["task"], profile_set=config.get("profile_set"))
+        if task.content_hash != recorded["task"]:
+            raise RunError(
+                "the task file has changed since this run",
+                file=stored.folder.name,
+                hint="the run directory holds the task.yaml it was made with",
+            )
+        people = load_human(task, data=config.get("data"), provenance=config.get("provenance"))
+        if people.sha256 != recorded["data"]:
+            raise RunError(
+                "the data have changed since this run",
+                file=stored.folder.name,
+                hint=f"the run was made on data with sha256 {recorded['data']}",
+            )
+        return task, people
 
 
 def divided(task: Task, human: HumanData, pilot: float) -> tuple[Sample, Sample]:

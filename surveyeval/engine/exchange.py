@@ -137,13 +137,24 @@ def by_weights(
     bound: list[Comparison] = [metric.compare(task, sides[0], side, pilot, cache) for side in sides[1:]]
 
     def losses(roles: RoleArray, seed: int) -> FloatArray:
-        weight = [(roles == role) * pool.rows.weight for role in range(pool.roles)]
+        weight = _weights(pool, roles, cache)
         found = [
             loss_of(one.values(weight[0], own, seed), metric.spec) for one, own in zip(bound, weight[1:], strict=True)
         ]
         return np.asarray(np.mean(found, axis=0))
 
     return losses
+
+
+def _weights(pool: Pool, roles: RoleArray, cache: dict[Any, Any]) -> list[FloatArray]:
+    """Weights of each role, found once for all metrics that are asked for the same exchanges; nobody may write to them."""
+    known: tuple[RoleArray, list[FloatArray]] | None = cache.get("exchanged")
+    if known is None or not np.array_equal(known[0][: len(roles)], roles):
+        made = [(roles == role) * pool.rows.weight for role in range(pool.roles)]
+        for one in made:
+            one.flags.writeable = False
+        known = cache["exchanged"] = (roles.copy(), made)
+    return [one[: len(roles)] for one in known[1]]
 
 
 def by_binding(

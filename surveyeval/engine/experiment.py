@@ -20,7 +20,16 @@ from surveyeval.model.protocol import Checked, LanguageModel, Respondent, Traine
 from surveyeval.task.human import HumanData
 from surveyeval.task.task import Task
 
-__all__ = ["Experiment", "SendsProfiles", "prepare", "sending", "split_people", "trained_on"]
+__all__ = [
+    "Experiment",
+    "SendsProfiles",
+    "check_model",
+    "check_options",
+    "prepare",
+    "sending",
+    "split_people",
+    "trained_on",
+]
 
 
 @runtime_checkable
@@ -92,12 +101,12 @@ def prepare(
     ConfigError
         When an option names something that the task does not have, or there is no such elicitation.
     """
-    _check_options(task, options)
+    check_options(task, options)
     elicitation = build_elicitation(options.elicitation)
     for named in models:
         if isinstance(named.model, LanguageModel):
             check_elicitation(named, elicitation)
-        _check_model(named.model, task, human.sample, options, send_profiles)
+        check_model(named.model, task, human.sample, frozenset(options.hidden), send_profiles)
     split = split_people(task, human)
     pilot_rows, test_rows = split.divide(options.pilot)
     pilot, hidden = human.sample.take(pilot_rows), frozenset(options.hidden)
@@ -120,12 +129,13 @@ def prepare(
     return Experiment(task, human, split, pilot, test, options, len(test_rows) - len(kept), send_profiles)
 
 
-def _check_model(model: object, task: Task, everybody: Sample, options: RunOptions, send_profiles: bool) -> None:
+def check_model(model: object, task: Task, everybody: Sample, hidden: frozenset[str], send_profiles: bool) -> None:
+    """Refuse a model that cannot have these people: their profiles would leave this machine, or it has its own reason."""
     sender = sending(model)
     if sender is not None:
         if send_profiles:
             sender.allow_profiles()
-        sender.check(task, everybody, frozenset(options.hidden))
+        sender.check(task, everybody, hidden)
     elif isinstance(model, Checked):
         model.check(task, everybody)
 
@@ -140,7 +150,8 @@ def split_people(task: Task, human: HumanData) -> Split:
     return make_split(human.sample, f"{task.name}:{human.sha256}")
 
 
-def _check_options(task: Task, options: RunOptions) -> None:
+def check_options(task: Task, options: RunOptions) -> None:
+    """Refuse options that name what the task does not have, or numbers that are too small."""
     for name in options.hidden:
         if name not in task.profile:
             hint = did_you_mean(name, task.profile) or f"the profile has {', '.join(task.profile) or 'no fields'}"

@@ -21,6 +21,7 @@ from surveyeval.engine.exchange import (
     exchanged_within_units,
     observed_loss,
 )
+from surveyeval.engine.processes import processors, spread
 from surveyeval.engine.tested import Tested
 from surveyeval.metric.classifier import ClassifierAUC
 from surveyeval.metric.classifier_swap import swapped_areas
@@ -32,6 +33,8 @@ FloatArray = NDArray[np.float64]
 
 #: Exchanges of a label swap; fewer where every exchange costs regressions, fewest where answers are tabulated anew.
 EXCHANGES, FEWER_EXCHANGES, FEWEST_EXCHANGES = 999, 199, 99
+#: Exchanges that are counted at a time, and exchanges times rows from which on further processes are worth while.
+_PIECE, _WORTHWHILE = 50, 100_000
 #: Draws that take part in an exchange: all their orders are equally likely, and the pool grows with each.
 MOST_DRAWS = 5
 #: Metrics that ask for fewer splits than this are dear.
@@ -112,7 +115,7 @@ class LabelSwaps:
         and for two exchanges. Otherwise it is bound anew, which is slow; and if that does not give the estimate either,
         the metric does not depend on answers alone.
         """
-        tried = np.vstack([self.pool.observed[None], next(self._exchanges(2))])
+        tried = np.vstack([self.pool.observed[None], next(self.exchanges(2))])
         anew = by_binding(metrics, self.task, self.pool, self.pilot, tried, self.seed)
         direct: dict[Any, Any] = {}
         stacked: dict[Any, Any] = {}
@@ -141,27 +144,21 @@ class LabelSwaps:
         comparison = metric.compare(self.task, self.human, self.draws[0], self.pilot, cache)
         return comparison.values(self.human.weight[None], self.draws[0].weight[None], self.seed)
 
-    def _exchanges(self, times: int) -> Iterator[NDArray[np.int8]]:
+    def exchanges(self, times: int) -> Iterator[NDArray[np.int8]]:
+        """Random roles, `times` rows in all."""
         make = exchanged_within_units if self.pool.paired else dealt_within_arms
         return make(self.pool, times, self.seed)
 
     def _count(self, swaps: Sequence[_Swap]) -> dict[int, NDArray[np.int64]]:
         """Number of exchanges whose loss is at least the observed one; undefined ones count as such."""
         exceeded = {id(swap): np.zeros(len(swap.keys), dtype=np.int64) for swap in swaps}
-        anew = [swap for swap in swaps if swap.times and swap.pooled is None]
-        done = 0
-        for roles in self._exchanges(max((swap.times for swap in swaps), default=0)):
-            left = roles[: max(self.fewest - done, 0)]
-            losses = by_binding([one.metric for one in anew], self.task, self.pool, self.pilot, left, self.seed)
-            found = [(swap, loss) for swap, loss in zip(anew, losses, strict=True) if len(left)]
-            found += [
-                (swap, swap.pooled(roles[: swap.times - done], self.seed))
-                for swap in swaps
-                if swap.pooled is not None and swap.times > done
-            ]
-            for swap, loss in found:
-                exceeded[id(swap)] += np.sum(~(loss < swap.observed - _rounding(swap.observed)), axis=0)
-            done += len(roles)
+        work = _Counting(self, swaps)
+        times = max((swap.times for swap in swaps), default=0)
+        # What a plugin computes with may not bear being forked.
+        alone = times * self.pool.rows.n < _WORTHWHILE or not all(_ours(swap.metric) for swap in swaps)
+        for counts in spread(work, -(-times // _PIECE), 1 if alone else processors()):
+            for number, count in counts.items():
+                exceeded[id(swaps[number])] += count
         return exceeded
 
     def _too_close(self, swaps: Sequence[_Swap]) -> set[tuple[int, int]]:
@@ -222,6 +219,48 @@ class LabelSwaps:
             "family": _family(metric.spec.axis, key),
             "estimand": f"value in the full test sample; p: {how}",
         }
+
+
+class _Counting:
+    """Counts exchanges by pieces, which may be asked for in any ascending selection."""
+
+    def __init__(self, swaps: LabelSwaps, tested: Sequence[_Swap]) -> None:
+        self.swaps, self.tested = swaps, tested
+        self.anew = [number for number, swap in enumerate(tested) if swap.times and swap.pooled is None]
+        self._exchanges = swaps.exchanges(max((swap.times for swap in tested), default=0))
+        self._chunk, self._begin = np.zeros((0, 0), dtype=np.int8), 0
+
+    def __call__(self, piece: int) -> dict[int, NDArray[np.int64]]:
+        """By number of the swap, how many exchanges of a piece have a loss that is at least the observed one."""
+        first, end = piece * _PIECE, (piece + 1) * _PIECE
+        counts: dict[int, NDArray[np.int64]] = {}
+        while first < end and (roles := self._roles(first, end)) is not None:
+            for number, loss in self._losses(roles, first):
+                observed = self.tested[number].observed
+                exceeded = np.sum(~(loss < observed - _rounding(observed)), axis=0)
+                counts[number] = counts.get(number, 0) + exceeded
+            first += len(roles)
+        return counts
+
+    def _roles(self, first: int, end: int) -> NDArray[np.int8] | None:
+        while first >= self._begin + len(self._chunk):
+            self._begin += len(self._chunk)
+            chunk = next(self._exchanges, None)
+            if chunk is None:
+                return None
+            self._chunk = chunk
+        return self._chunk[first - self._begin : end - self._begin]
+
+    def _losses(self, roles: NDArray[np.int8], done: int) -> Iterator[tuple[int, FloatArray]]:
+        swaps = self.swaps
+        left = roles[: max(swaps.fewest - done, 0)]
+        if len(left):
+            metrics = [self.tested[number].metric for number in self.anew]
+            losses = by_binding(metrics, swaps.task, swaps.pool, swaps.pilot, left, swaps.seed)
+            yield from zip(self.anew, losses, strict=True)
+        for number, swap in enumerate(self.tested):
+            if swap.pooled is not None and swap.times > done:
+                yield number, swap.pooled(roles[: swap.times - done], swaps.seed)
 
 
 def _family(axis: str, key: Key) -> str:

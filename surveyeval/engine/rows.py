@@ -16,7 +16,7 @@ from surveyeval.metric.protocol import Key, MetricSpec, Values
 from surveyeval.metric.resampling import Jackknife, half_sizes, jackknife_interval, jackknife_se
 from surveyeval.task.task import Task
 
-__all__ = ["LEVEL", "Rows"]
+__all__ = ["LEVEL", "SKIPPED", "Rows"]
 
 FloatArray = NDArray[np.float64]
 
@@ -164,7 +164,7 @@ class Rows:
             row["flags"] = "barely_resolved"
             row["reason"] = (
                 f"the floor is barely told from real people (difference {span[0]:.3f}, standard error {error:.3f}): the interval "
-                "contains the true share less often than it says, see docs/coverage.md"
+                "contains the true share less often than it says, see docs/explanation/coverage.md"
             )
         return row
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from surveyeval.engine.readable import check_manifest, read_config, read_json, understood
 from surveyeval.errors import RunError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Run", "find_runs"]
+__all__ = ["Run", "find_runs", "locked", "on_disk"]
+
+#: What a disk can be: full in two ways, read-only, broken.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
 class Run:
@@ -34,10 +39,21 @@ class Run:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        path = self.folder / "manifest.json"
+        self.manifest: dict[str, Any] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the manifest again, which another process may have changed.
+
+        Raises
+        ------
+        RunError
+        """
+        folder, path = self.folder, self.folder / "manifest.json"
         try:
-            self.manifest: dict[str, Any] = json.loads(path.read_text())
-            self.manifest["task"]["name"], self.manifest["model"]["name"], self.manifest["status"]
+            manifest = read_json(path)
+            check_manifest(manifest)
+            self.manifest = manifest
         except FileNotFoundError as error:
             raise RunError(
                 "is no run directory: it has no manifest.json",
@@ -72,7 +88,9 @@ class Run:
 
     @property
     def status(self) -> str:
-        """``running`` (or interrupted, see `held`), ``simulated`` (answers complete), ``complete`` (scored) or ``failed``."""
+        """``running`` (or interrupted, see `held`), ``incomplete`` (some answers failed, to be tried again), ``simulated``
+        (answers complete), ``complete`` (scored), ``partial`` (what there was of an unfinished run, scored) or ``failed``.
+        """
         return str(self.manifest["status"])
 
     @property
@@ -83,17 +101,15 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The configuration that repeats this run (valid for ``--config``)."""
-        import yaml
-
-        loaded: dict[str, Any] = yaml.safe_load((self.folder / "config.yaml").read_text())
-        return loaded
+        return read_config(self.folder / "config.yaml")
 
     @cached_property
     def estimates(self) -> pd.DataFrame:
         """All estimates in long form, a row for each quantity."""
         from surveyeval.engine.estimates import from_records
 
-        return from_records(self._read_json("metrics.json")["estimates"])
+        with understood(self.folder / "metrics.json"):
+            return from_records(self._read_json("metrics.json")["estimates"])
 
     @cached_property
     def tables(self) -> dict[str, Any]:
@@ -106,18 +122,34 @@ class Run:
         """Simulated answers, a row for each respondent, draw and item."""
         import pandas as pd
 
+        from surveyeval.engine.foreign import readable
+
+        with readable(self.responses_path):
+            return pd.read_parquet(self.responses_path)
+
+    @property
+    def responses_path(self) -> Path:
+        """The table of simulated answers.
+
+        Raises
+        ------
+        RunError
+            When there is none, because the run is not finished.
+        """
         path = self.folder / "responses.parquet"
-        if not path.exists():
+        if not path.exists() or self.status in ("running", "incomplete"):
             raise RunError(
                 "the answers of this run are not complete",
                 file=str(self.folder),
-                hint="the same `surveyeval run` command continues it",
+                hint="the same `surveyeval run` command continues it; `surveyeval score --partial` scores what there is",
             )
-        return pd.read_parquet(path)
+        return path
 
     @property
     def scored(self) -> bool:
-        """Whether metrics and tables are on disk."""
+        """Whether metrics and tables are on disk, and belong to all answers."""
+        if self.status not in ("complete", "partial"):
+            return False
         return (self.folder / "metrics.json").exists() and (self.folder / "tables.json").exists()
 
     def save(self) -> None:
@@ -147,6 +179,7 @@ class Run:
         RunError
             When another process holds it.
         """
+        # the system lets go of it when the process ends, however it ends: no lock is ever stale
         with (self.folder / ".lock").open("w") as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -160,11 +193,47 @@ class Run:
 
     def _read_json(self, name: str) -> Any:
         try:
-            return json.loads((self.folder / name).read_text())
+            return read_json(self.folder / name)
         except FileNotFoundError as error:
             raise RunError(
                 f"has no {name}: it is not scored", file=str(self.folder), hint=f"run `surveyeval score {self.folder}`"
             ) from error
+
+
+@contextmanager
+def locked(runs: Iterable[Run]) -> Iterator[None]:
+    """Hold several runs for this process.
+
+    Raises
+    ------
+    RunError
+        When another process holds one of them.
+    """
+    with ExitStack() as stack:
+        for run in runs:
+            stack.enter_context(run.locked())
+        yield
+
+
+@contextmanager
+def on_disk(folder: Path) -> Iterator[None]:
+    """Say what a disk that takes nothing means for the run.
+
+    Raises
+    ------
+    RunError
+        Instead of an OSError of a disk that is full, read-only or broken.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise RunError(
+            f"cannot be written to: {error.strerror}",
+            file=str(error.filename or folder),
+            hint="what was answered is on disk; make room, and the same command continues",
+        ) from error
 
 
 def find_runs(folder: Path | str) -> list[Run]:

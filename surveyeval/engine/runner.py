@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
-from surveyeval.data.files import write_atomically
-from surveyeval.data.sample import Sample, State
-from surveyeval.engine.asked import asked_in, cached_part, leaving
+from surveyeval.data.files import file_hashes, write_atomically
+from surveyeval.data.sample import Sample
+from surveyeval.engine.asked import asked_in, leaving
 from surveyeval.engine.asking import Asker, LanguageAsker, RespondentAsker
 from surveyeval.engine.cache import ResponseCache
+from surveyeval.engine.executor import Answering
+from surveyeval.engine.executors import Executor, Local
 from surveyeval.engine.experiment import Experiment, trained_on
-from surveyeval.engine.manifest import RunOptions, identity, new_manifest, now, run_name
-from surveyeval.engine.plan import Plan, make_plan
+from surveyeval.engine.fits import check_room, room_of
+from surveyeval.engine.journal import Journal
+from surveyeval.engine.manifest import RunOptions, environment, identity, new_manifest, now, run_name
+from surveyeval.engine.opening import check_plan, create, existing, making, others_interrupted
+from surveyeval.engine.plan import Block, Plan, make_plan
 from surveyeval.engine.prompts import examples
-from surveyeval.engine.run import Run, find_runs
-from surveyeval.engine.store import BlockAnswers, ResponseLog, samples
+from surveyeval.engine.responses import read_samples, write_responses
+from surveyeval.engine.run import Run, on_disk
+from surveyeval.engine.store import BlockAnswers, ResponseLog
+from surveyeval.engine.tally import Tally, failures
 from surveyeval.engine.tried import count_tried
-from surveyeval.errors import RunError, SurveyevalError
+from surveyeval.errors import ModelError, RunError, SurveyevalError
 from surveyeval.model import host
 from surveyeval.model.build import NamedModel
 from surveyeval.model.calibrate import Calibration
@@ -52,6 +59,8 @@ def simulate(
     again: bool,
     progress: Progress,
     cache: ResponseCache | None = None,
+    executor: Executor | None = None,
+    force: bool = False,
 ) -> Run:
     """Answer all interviews of one model and store them; continue an unfinished run of the same identity.
 
@@ -68,30 +77,34 @@ def simulate(
     progress : Progress
     cache : ResponseCache, optional
         Where language models' answers are looked up and kept; default: none.
+    executor : Executor, optional
+        Where blocks are answered; default: in this process. It is no part of the run's identity.
+    force : bool
+        Begin even if the run seems to have no room on the disk or in memory.
 
     Raises
     ------
     RunError
-        When the model gave no valid answer, or another process works on the run.
+        When there is no room for the run, the model gave no valid answer, or another process works on the run.
     ModelError
         When the model fails on the way. What was answered is on disk.
     """
-    model = named.model
+    model, executor = named.model, executor or Local()
     experiment = replace(experiment, options=own_options(experiment.options, model))
     task, options, test = experiment.task, experiment.options, experiment.test
-    plan = make_plan(list(test.respondent), options.draws, host.block_size(model))
-    fingerprint = model.fingerprint()
+    plan = make_plan(list(test.respondent), options.draws, host.block_size(model, test.n))
+    fingerprint = executor.fingerprint(named, progress)
     run_identity = identity(
         task, experiment.human, experiment.split, test, experiment.pilot, fingerprint, options, plan
     )
-    run = None if again else _existing(output, run_identity.hash)
-    if run is not None and run.status in ("simulated", "complete"):
-        progress.note(f"{named.name}: found finished run {run.folder.name}; --again repeats it")
-        return run
-    if run is None:
+
+    def new() -> Run:
+        if not force:
+            room = room_of(task, model, test.n, experiment.human.sample.n, options.draws, options.elicitation)
+            check_room(room, output, name=named.name)
+        for said in others_interrupted(output, task.name, named.name, run_identity):
+            progress.note(f"{named.name}: {said}")
         created = now()
-        folder = output / run_name(task, named.name, run_identity.hash, created)
-        folder.mkdir(parents=True, exist_ok=False)
         manifest = new_manifest(
             task=task,
             human=experiment.human,
@@ -112,25 +125,53 @@ def simulate(
             elicitation=asked_in(model, options),
             leaves=leaving(experiment, model),
         )
-        write_atomically(folder / "task.yaml", whole_text(task))
-        write_atomically(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-        write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-        run = Run(folder)
-    else:
-        progress.note(f"{named.name}: continuing {run.folder.name}")
-        run.manifest["status"] = "running"
-    with run.locked():
-        _answer_blocks(experiment, _asker(experiment, named, fingerprint, cache, progress), named, run, plan, progress)
+        files = {
+            "task.yaml": whole_text(task),
+            "config.yaml": yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+        }
+        return create(output, run_name(task, named.name, run_identity.hash, created), manifest, files)
+
+    with on_disk(output), ExitStack() as held:
+        with making(output):
+            run = None if again else existing(output, run_identity.hash)
+            if run is not None and run.status in ("simulated", "complete"):
+                progress.note(f"{named.name}: found finished run {run.folder.name}; --again repeats it")
+                return run
+            if run is None:
+                run = new()
+            else:
+                progress.note(f"{named.name}: continuing {run.folder.name}")
+            held.enter_context(run.locked())
+            run.reload()
+            if run.status in ("simulated", "complete"):  # by another process, until a moment ago
+                return run
+        _go_on(run, named, progress)
+        asker = _asker(experiment, named, fingerprint, cache, progress, Journal(run.folder))
+        answering = executor.attach(asker, named, fingerprint)
+        _answer_blocks(experiment, asker, answering, named, run, plan, progress)
     return run
+
+
+def _go_on(run: Run, named: NamedModel, progress: Progress) -> None:
+    """Set a run under way, and say where this is another machine than it was begun on."""
+    for left in run.folder.glob(".*.tmp"):
+        left.unlink(missing_ok=True)
+    before, here = run.manifest["environment"], environment()
+    others = [
+        f"{name} {before.get(name)}, now {here.get(name)}"
+        for name in {**before, **here}
+        if before.get(name) != here.get(name)
+    ]
+    if others:
+        said = f"was begun with {'; '.join(others)}: answers may differ from those of an unbroken run"
+        run.manifest["environment"] = here
+        run.manifest["notes"].append(said)
+        progress.note(f"{named.name}: {said}")
+    run.manifest["status"] = "running"
 
 
 def _cautions(model: Respondent | LanguageModel, task: Task, options: RunOptions) -> Sequence[str]:
     return model.cautions(task, frozenset(options.hidden)) if isinstance(model, Trained) else ()
-
-
-def _existing(output: Path, identity_hash: str) -> Run | None:
-    matching = [run for run in find_runs(output) if run.id == identity_hash and run.status != "failed"]
-    return matching[-1] if matching else None
 
 
 def _asker(
@@ -139,6 +180,7 @@ def _asker(
     fingerprint: Fingerprint,
     cache: ResponseCache | None,
     progress: Progress,
+    journal: Journal,
 ) -> Asker:
     model = named.model
     if not isinstance(model, LanguageModel):
@@ -146,46 +188,74 @@ def _asker(
     # by identifier: the pilot of a study's design is not the front of the split
     known = set(experiment.human.sample.respondent[trained_on(model, experiment.task, experiment.human)])
     trained = np.array([name in known for name in experiment.pilot.respondent], dtype=bool)
-    return LanguageAsker(named, model, fingerprint, experiment, trained, cache or ResponseCache(None), progress)
+    return LanguageAsker(
+        named, model, fingerprint, experiment, trained, cache or ResponseCache(None), progress, journal
+    )
 
 
 def _answer_blocks(
-    experiment: Experiment, asker: Asker, named: NamedModel, run: Run, plan: Plan, progress: Progress
+    experiment: Experiment,
+    asker: Asker,
+    answering: Answering,
+    named: NamedModel,
+    run: Run,
+    plan: Plan,
+    progress: Progress,
 ) -> None:
-    log = ResponseLog(run.folder)
-    done, dropped = log.read()
+    log, tally, journal = ResponseLog(run.folder), Tally(), Journal(run.folder)
+    planned = {block.number: block for block in plan.blocks}
+
+    def known(record: BlockAnswers) -> None:
+        check_plan(
+            run,
+            astuple(record.block),
+            astuple(planned[record.block.number]) if record.block.number in planned else None,
+        )
+        tally.add(record)
+
+    dropped = log.open(known)
     if dropped:
         run.manifest["notes"].append(dropped)
         progress.note(f"{named.name}: {dropped}")
-    pending = [block for block in plan.blocks if block.number not in done]
+    pending = [block for block in plan.blocks if block.number not in log or tally.failed(block.number)]
     started = time.monotonic()
     total, asking = experiment.test.n * experiment.options.draws, False
+    by_draw = len(plan.blocks) // max(experiment.options.draws, 1)
+
+    def first(block: Block) -> BlockAnswers:
+        return log.record(block.number % by_draw)
 
     def begin() -> None:
         """Tell that the model is asked, once."""
         nonlocal asking
         if not asking:
             progress.phase(f"{named.name}: interviews", total)
-            progress.advance(sum(record.block.stop - record.block.start for record in done.values()))
+            progress.advance(total - sum(block.stop - block.start for block in pending))
             asking = True
 
     try:
         if pending and isinstance(asker, LanguageAsker) and asker.preparation.calibration != Calibration():
             run.manifest["model"]["calibration"] = asker.preparation.calibration.to_dict()
             run.save()  # a run that is stopped after its last block is not prepared again
-        for block in pending:
-            record = asker.answer(block, done, begin)
+        for record in answering.finished(pending, first, begin):
+            number = record.block.number
+            if number in log and not tally.failed(number):
+                continue  # somebody answered it twice
             log.append(record)
-            done[block.number] = record
+            tally.add(record)
+            if not record.failed:
+                journal.of(number).forget()
             if asking:
-                progress.advance(block.stop - block.start)
+                progress.advance(record.block.stop - record.block.start)
         progress.finish()
         _write_prompts(experiment.task, asker, run)
     except SurveyevalError as error:
-        _say_that_it_continues(error, done, total)
+        _say_that_it_continues(error, tally.interviews, total)
         raise
     run.manifest["seconds"] = round(run.manifest["seconds"] + time.monotonic() - started, 1)
-    _record(run, [done[block.number] for block in plan.blocks], asker, named, progress)
+    _record(run, tally, asker, named, progress)
+    _stop_if_failed(run, tally, named, total)
+    run.manifest.pop("failed", None)
     if run.manifest["counts"]["answered"] == 0:
         run.manifest["status"] = "failed"
         run.save()
@@ -196,15 +266,37 @@ def _answer_blocks(
             file=run.folder.name,
             hint="look at prompts.jsonl in the run directory, and at the states and texts in responses.log",
         )
-    log.compact(experiment.task, experiment.test, plan, done)
+    write_responses(run.folder, experiment.task, experiment.test, plan, log.record, texts=tally.written)
     run.manifest["status"] = "simulated"
     run.manifest["finished"] = now().isoformat(timespec="seconds")
+    run.manifest["sha256"] = file_hashes(run.folder, "responses.parquet", "prompts.jsonl")
     run.save()
+    # only now: until the manifest says that the table is whole, the log is what a next command goes by
+    journal.clear()
+    log.remove()
 
 
-def _say_that_it_continues(error: SurveyevalError, done: Mapping[int, BlockAnswers], total: int) -> None:
+def _stop_if_failed(run: Run, tally: Tally, named: NamedModel, total: int) -> None:
+    """End with an error where answers failed. They keep it, and the next command tries them again and no others."""
+    errors = tally.errors
+    if not errors:
+        return
+    run.manifest["status"] = "incomplete"
+    run.manifest["failed"] = failures(tally)
+    run.save()
+    count = sum(errors.values())
+    (words, _), *others = errors.most_common()
+    more = f" ({len(others)} other reasons are in manifest.json)" if others else ""
+    raise ModelError(
+        f"{count} answer{'s' if count > 1 else ''} of {named.name!r} could not be had: {words}{more}",
+        file=run.folder.name,
+        hint=f"everything else of {total} interviews is on disk, and the same command tries these again; "
+        f"`surveyeval score --partial {run.folder}` scores what there is",
+    )
+
+
+def _say_that_it_continues(error: SurveyevalError, held: int, total: int) -> None:
     """Add to the error of a run that was under way what is on disk, and how to go on."""
-    held = sum(record.block.stop - record.block.start for record in done.values())
     if not held:
         return
     first, *others = error.problems
@@ -215,16 +307,12 @@ def _say_that_it_continues(error: SurveyevalError, done: Mapping[int, BlockAnswe
     error.args = ("\n".join(map(str, error.problems)),)
 
 
-def _record(run: Run, records: Sequence[BlockAnswers], asker: Asker, named: NamedModel, progress: Progress) -> None:
+def _record(run: Run, tally: Tally, asker: Asker, named: NamedModel, progress: Progress) -> None:
     """Put into the manifest what came of all blocks: counts, notes, and what came from the cache."""
-    states = np.concatenate([state for record in records for state in record.states.values()])
-    for state in (State.ANSWERED, State.INVALID, State.REFUSED, State.DONT_KNOW):
-        run.manifest["counts"][state.name.lower()] = int((states == state).sum())
-    notes = [note for record in records for note in record.notes]
-    notes += map(str, getattr(asker.model, "notes", ()))
-    # a note that counts is told anew with every block: the last one holds
-    notes = list({re.sub(r"\d[\d,.]*", "0", note): note for note in notes}.values())
-    found = cached_part(records)
+    run.manifest["counts"] |= tally.counts()
+    tally.note(map(str, getattr(asker.model, "notes", ())))
+    notes = list(tally.said.values())
+    found = tally.cached()
     if found is not None:
         run.manifest["cache"] = found
         said = f"{found['interviews']} of {run.manifest['counts']['interviews']} interviews"
@@ -264,4 +352,4 @@ def _write_prompts(task: Task, asker: Asker, run: Run) -> None:
 
 def simulated_samples(experiment: Experiment, run: Run) -> list[Sample]:
     """The simulated samples of a finished run, one for each draw."""
-    return samples(experiment.task, experiment.test, experiment.options.draws, run.responses)
+    return read_samples(experiment.task, experiment.test, experiment.options.draws, run.responses_path)

@@ -19,6 +19,7 @@ from surveyeval.engine.equivalence import equivalence_rows
 from surveyeval.engine.estimates import make_table
 from surveyeval.engine.label_swap import LabelSwaps
 from surveyeval.engine.multiplicity import adjust
+from surveyeval.engine.processes import one_thread
 from surveyeval.engine.rows import Rows
 from surveyeval.engine.slope_tests import term_rows, wald_rows
 from surveyeval.engine.tested import IDENTITY, Tested
@@ -77,11 +78,12 @@ def with_tests(
     known = {tuple(row[name] for name in IDENTITY): row for row in full.to_dict("records")}
     headlines = frozenset(table.loc[table["headline"], "metric"])
     rows: list[dict[str, Any]] = []
-    for model, draws in simulated.items():
-        tested = Tested(make, pilot, model, draws, known)
-        swaps = LabelSwaps(tested, quick=splits is not None and splits < QUICK_SPLITS)
-        rows += [*swaps.rows(metrics, headlines), *swaps.classifier(metrics)]
-        rows += [*wald_rows(tested, metrics), *term_rows(tested, metrics), *equivalence_rows(make, model, draws)]
+    with one_thread():
+        for model, draws in simulated.items():
+            tested = Tested(make, pilot, model, draws, known)
+            swaps = LabelSwaps(tested, quick=splits is not None and splits < QUICK_SPLITS)
+            rows += [*swaps.rows(metrics, headlines), *swaps.classifier(metrics)]
+            rows += [*wald_rows(tested, metrics), *term_rows(tested, metrics), *equivalence_rows(make, model, draws)]
     return adjust(pd.concat([_personas(table), make_table(rows)], ignore_index=True) if rows else _personas(table))
 
 

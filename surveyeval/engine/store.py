@@ -1,30 +1,36 @@
-"""The response log of a run: one checksummed, synced line for each block, compacted to parquet at the end.
+"""The response log of a run: one checksummed, synced line for each block.
 
 A line is ``crc32 json``. A torn or damaged last line (a kill in the middle of a write) is dropped and its block is
-answered again; a damaged line in the middle means that the file was changed and is refused.
+answered again; a damaged line in the middle means that the file was changed and is refused. Where a block has several
+lines, because answers that had failed were tried again, the last one holds.
+
+No more than one block is in memory at a time.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from surveyeval.data.files import sync_folder
-from surveyeval.data.sample import Sample, State
-from surveyeval.engine.plan import Block, Plan
+from surveyeval.engine.foreign import record_content
+from surveyeval.engine.journal import checked_line, checked_text
+from surveyeval.engine.plan import Block
 from surveyeval.errors import RunError
-from surveyeval.task.task import Task
+from surveyeval.model.protocol import Failed
 
-__all__ = ["BlockAnswers", "ResponseLog", "samples"]
+__all__ = ["BlockAnswers", "ResponseLog", "interviews_on_disk"]
+
+_BLOCK = re.compile(rb'[0-9a-f]{8} \{"block":\[(\d+),\d+,(\d+),(\d+)\]')
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +51,8 @@ class BlockAnswers:
         When the model was asked, in seconds since 1970, if the answers are from the response cache.
     seconds : float
         What asking took then.
+    failed : tuple of Failed
+        Answers that are tried again by the next command.
     """
 
     block: Block
@@ -58,6 +66,7 @@ class BlockAnswers:
     notes: tuple[str, ...] = ()
     cached: float | None = None
     seconds: float = 0.0
+    failed: tuple[Failed, ...] = ()
 
     def to_json(self) -> str:
         """One line of JSON. NaN is null (not known); the logarithm of probability 0 is written as text."""
@@ -76,12 +85,20 @@ class BlockAnswers:
             content["notes"] = list(self.notes)
         if self.cached is not None:
             content |= {"cached": self.cached, "seconds": self.seconds}
+        if self.failed:
+            content["failed"] = [list(astuple(one)) for one in self.failed]
         return json.dumps(content, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> BlockAnswers:
-        """Inverse of `to_json`."""
-        content = json.loads(text)
+        """Inverse of `to_json`.
+
+        Raises
+        ------
+        ValueError
+            When the text is of another shape.
+        """
+        content = record_content(text)
 
         def floats(kind: str) -> dict[str, NDArray[np.float64]]:
             return {name: np.array(column, dtype=float) for name, column in content[kind].items()}
@@ -98,6 +115,7 @@ class BlockAnswers:
             tuple(content.get("notes", ())),
             content.get("cached"),
             content.get("seconds", 0.0),
+            tuple(Failed(*one) for one in content.get("failed", ())),
         )
 
 
@@ -110,174 +128,126 @@ def _plain(column: NDArray[np.float64]) -> list[Any]:
 
 
 class ResponseLog:
-    """The responses of one run directory."""
+    """The responses of a run that is not finished.
+
+    Parameters
+    ----------
+    folder : Path
+        The run directory.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "responses.log"
-        self.compacted = folder / "responses.parquet"
+        self._at: dict[int, tuple[int, int]] = {}
+        self._end = 0
 
-    def read(self) -> tuple[dict[int, BlockAnswers], str | None]:
-        """Blocks that are on disk, by number, and a sentence when a torn last line was dropped.
+    def open(self, each: Callable[[BlockAnswers], None] = lambda record: None, *, mend: bool = True) -> str | None:
+        """Find the blocks that are on disk.
+
+        Parameters
+        ----------
+        each : callable
+            Called with every record, in the order of the file.
+        mend : bool
+            Whether a torn last line is cut off. It is left out in any case.
+
+        Returns
+        -------
+        str or None
+            A sentence when there was a torn last line.
 
         Raises
         ------
         RunError
             When a line before the last is damaged.
         """
-        found: dict[int, BlockAnswers] = {}
+        self._at, self._end = {}, 0
         if not self.path.exists():
-            return found, None
-        raw = self.path.read_bytes()
-        lines = raw.split(b"\n")
-        whole, torn = lines[:-1], lines[-1]
-        kept = 0
-        for number, line in enumerate(whole, start=1):
-            record = _parse(line)
-            if record is None:
-                if number < len(whole) or torn:
+            return None
+        torn: int | None = None
+        with self.path.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if torn is not None:
                     raise RunError(
                         "checksum does not match",
                         file=str(self.path),
-                        line=number,
+                        line=number - 1,
                         hint="the file was changed; delete the run directory and run again",
                     )
-                torn = line
-                break
-            found[record.block.number] = record
-            kept += len(line) + 1
-        if not torn:
-            return found, None
-        with self.path.open("r+b") as stream:
-            stream.truncate(kept)
-            os.fsync(stream.fileno())
-        return found, f"dropped a torn last record ({len(raw) - kept} bytes); its block is answered again"
+                text = checked_text(line[:-1]) if line.endswith(b"\n") else None
+                if text is None:
+                    torn = len(line)
+                    continue
+                try:
+                    record = BlockAnswers.from_json(text.decode())
+                except ValueError as error:
+                    raise RunError(f"is no record of answers: {error}", file=str(self.path), line=number) from error
+                self._at[record.block.number] = (self._end, len(line))
+                self._end += len(line)
+                each(record)
+        if torn is None:
+            return None
+        if mend:
+            self._cut()
+        return f"dropped a torn last record ({torn} bytes); its block is answered again"
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._at
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def __iter__(self) -> Iterator[int]:
+        """Numbers of the blocks on disk."""
+        return iter(sorted(self._at))
+
+    def record(self, number: int) -> BlockAnswers:
+        """Read one block."""
+        start, size = self._at[number]
+        with self.path.open("rb") as stream:
+            stream.seek(start)
+            return BlockAnswers.from_json(stream.read(size).partition(b" ")[2].decode())
 
     def append(self, record: BlockAnswers) -> None:
-        """Write one block and wait until it is on disk."""
-        text = record.to_json().encode()
-        with self.path.open("ab") as stream:
-            stream.write(b"%08x " % zlib.crc32(text) + text + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        """Write one block and wait until it is on disk; a line that cannot be written whole is taken back.
 
-    def compact(self, task: Task, people: Sample, plan: Plan, records: Mapping[int, BlockAnswers]) -> None:
-        """Write all blocks as one parquet table, a row for each respondent, draw and item, and remove the log.
-
-        The column ``text``, what the model wrote, is there only when answers were read from texts.
+        `open` comes before.
         """
-        written = any(record.texts for record in records.values())
-        frames = [_frame(task, people, records[block.number], written) for block in plan.blocks]
-        table = pd.concat(frames, ignore_index=True)
-        temporary = self.compacted.with_name(".responses.parquet.tmp")
-        table.to_parquet(temporary, index=False)
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(self.compacted)
-        sync_folder(self.folder)
+        line, fresh = checked_line(record.to_json().encode()), not self.path.exists()
+        try:
+            with self.path.open("ab") as stream:
+                stream.write(line)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if fresh:
+                sync_folder(self.folder)
+        except OSError:
+            with suppress(OSError):
+                self._cut()
+            raise
+        self._at[record.block.number] = (self._end, len(line))
+        self._end += len(line)
+
+    def remove(self) -> None:
+        """Remove the log of a run whose answers are stored otherwise."""
         self.path.unlink(missing_ok=True)
+        self._at, self._end = {}, 0
+
+    def _cut(self) -> None:
+        with self.path.open("r+b") as stream:
+            stream.truncate(self._end)
+            os.fsync(stream.fileno())
 
 
-def _parse(line: bytes) -> BlockAnswers | None:
-    checksum, _, text = line.partition(b" ")
-    try:
-        if int(checksum, 16) != zlib.crc32(text):
-            return None
-    except ValueError:
-        return None
-    return BlockAnswers.from_json(text.decode())
-
-
-def _frame(task: Task, people: Sample, record: BlockAnswers, written: bool) -> pd.DataFrame:
-    rows = slice(record.block.start, record.block.stop)
-    n = record.block.stop - record.block.start
-    frames = []
-    for item in task.items:
-        answers = record.answers[item.name]
-        codes = np.array([*item.codes, None], dtype=object)
-        probabilities = record.probabilities.get(item.name)
-        texts = {"text": record.texts.get(item.name, np.full(n, None, dtype=object))} if written else {}
-        frames.append(
-            pd.DataFrame(
-                {
-                    "respondent": people.respondent[rows],
-                    "arm": people.arm[rows],
-                    "draw": record.block.draw,
-                    "item": item.name,
-                    "code": codes[answers],
-                    "state": [State(state).name.lower() for state in record.states[item.name]],
-                    "mass": record.mass.get(item.name, np.full(n, np.nan)),
-                    "log_prob": record.log_prob.get(item.name, np.full(n, np.nan)),
-                    "probabilities": [None] * n if probabilities is None else list(probabilities),
-                    "paired": record.paired,
-                    **texts,
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
-
-
-def samples(task: Task, people: Sample, draws: int, frame: pd.DataFrame) -> list[Sample]:
-    """Simulated samples, one for each draw, from a compacted table.
-
-    `people` are the test respondents of the run, in any order that contains them all.
-    """
-    position = {respondent: index for index, respondent in enumerate(people.respondent)}
-    frame = frame.assign(row=[position.get(respondent, -1) for respondent in frame["respondent"]])
-    if (frame["row"] < 0).any():
-        raise RunError("the run has respondents that the task's data do not hold", hint="was the data file changed?")
-    names = [state.name.lower() for state in State]
-    result = []
-    for draw in range(draws):
-        columns: dict[str, dict[str, Any]] = {
-            kind: {} for kind in ("answers", "states", "probabilities", "mass", "log_prob")
-        }
-        rows_of_draw = frame[frame["draw"] == draw]
-        for item in task.items:
-            part = rows_of_draw[rows_of_draw["item"] == item.name]
-            rows = part["row"].to_numpy()
-            index = {code: number for number, code in enumerate(item.codes)}
-            answers = np.full(people.n, -1, dtype=np.int64)
-            answers[rows] = [index.get(code, -1) for code in part["code"]]
-            states = np.full(people.n, State.NOT_RUN, dtype=np.int8)
-            states[rows] = [names.index(state) for state in part["state"]]
-            columns["answers"][item.name], columns["states"][item.name] = answers, states
-            for kind in ("mass", "log_prob"):
-                values = np.full(people.n, np.nan)
-                values[rows] = part[kind].to_numpy(dtype=float)
-                if np.isfinite(values).any():
-                    columns[kind][item.name] = values
-            if part["probabilities"].notna().any():
-                columns["probabilities"][item.name] = _matrix(part["probabilities"], rows, people.n, item.k)
-        simulated = people.without_answers().with_answers(
-            columns["answers"],
-            states=columns["states"],
-            probabilities=columns["probabilities"],
-            log_prob=columns["log_prob"],
-            mass=columns["mass"],
-        )
-        paired = bool(frame["paired"].all())
-        result.append(simulated if paired else _unpaired(simulated))
-    return result
-
-
-def _matrix(column: Any, rows: NDArray[np.int64], n: int, k: int) -> NDArray[np.float64]:
-    matrix = np.full((n, k), np.nan)
-    for row, values in zip(rows, column, strict=True):
-        if values is not None:
-            matrix[row] = values
-    return matrix
-
-
-def _unpaired(sample: Sample) -> Sample:
-    """Rows of nobody in particular: no identifier, profile or weight of the people in whose place they stand."""
-    nothing = np.full(sample.n, None, dtype=object)
-    return replace(
-        sample,
-        respondent=np.array([f"simulated-{number}" for number in range(1, sample.n + 1)], dtype=object),
-        profile=dict.fromkeys(sample.profile, nothing),
-        weight=np.ones(sample.n),
-        stratum=None,
-        psu=None,
-        paired=False,
-    )
+def interviews_on_disk(folder: Path) -> int:
+    """Interviews of a run that is under way, at a glance: nothing is parsed, checked or changed."""
+    path = folder / "responses.log"
+    found: dict[int, int] = {}
+    with suppress(OSError), path.open("rb") as stream:
+        for line in stream:
+            begins = _BLOCK.match(line)
+            if begins and line.endswith(b"\n"):
+                number, start, stop = map(int, begins.groups())
+                found[number] = stop - start
+    return sum(found.values())

@@ -10,9 +10,40 @@ from numpy.typing import NDArray
 
 from surveyeval.metric.protocol import Key, MetricSpec, OverSplits, Values
 
-__all__ = ["Track", "loss_of", "over_splits"]
+__all__ = ["Halved", "Track", "loss_of", "over_splits"]
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Halved:
+    """What one split gave: the mean of its two directions. Small, since it travels between processes.
+
+    Parameters
+    ----------
+    keys : sequence of Key, optional
+        The same in every split, so the first one's are enough.
+    value, loss : (1 + groups, keys) float arrays
+    n_eff : (keys,) float array, optional
+    status, flags : mapping of a key's number to what is known of it
+    """
+
+    keys: Sequence[Key] | None
+    value: FloatArray
+    loss: FloatArray
+    n_eff: FloatArray | None
+    status: dict[int, tuple[str, str]]
+    flags: dict[int, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, values: Values, spec: MetricSpec, *, named: bool) -> Halved:
+        """From the values of both directions; with the keys if `named`."""
+        value, loss = ((both[0::2] + both[1::2]) / 2 for both in (values.value, loss_of(values, spec)))
+        least = None if values.n_eff is None else values.n_eff[:2].min(axis=0)
+        place = {key: number for number, key in enumerate(values.keys)} if values.status or values.flags else {}
+        status = {place[key]: known for key, known in values.status.items() if key in place}
+        flags = {place[key]: known for key, known in values.flags.items() if key in place}
+        return cls(tuple(values.keys) if named else None, value, loss, least, status, flags)
 
 
 @dataclass(eq=False)
@@ -31,20 +62,19 @@ class Track:
     flags: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     n_eff: FloatArray | None = None
 
-    def add(self, values: Values, spec: MetricSpec) -> None:
-        """Add one split: the two directions are averaged."""
-        value, loss = ((both[0::2] + both[1::2]) / 2 for both in (values.value, loss_of(values, spec)))
+    def add(self, halved: Halved) -> None:
+        """Add one split; the first one has the keys."""
         if self.count == 0:
-            self.keys, self.value, self.loss = values.keys, np.zeros_like(value), np.zeros_like(loss)
-        self.value += value
-        self.loss += loss
-        self.by_split.append(value[0])
+            assert halved.keys is not None
+            self.keys, self.value, self.loss = halved.keys, np.zeros_like(halved.value), np.zeros_like(halved.loss)
+        self.value += halved.value
+        self.loss += halved.loss
+        self.by_split.append(halved.value[0])
         self.count += 1
-        self.status.update(values.status)
-        self.flags.update(values.flags)
-        if values.n_eff is not None:
-            least = values.n_eff[:2].min(axis=0)
-            self.n_eff = least if self.n_eff is None else self.n_eff + least
+        self.status.update((self.keys[number], known) for number, known in halved.status.items())
+        self.flags.update((self.keys[number], known) for number, known in halved.flags.items())
+        if halved.n_eff is not None:
+            self.n_eff = halved.n_eff if self.n_eff is None else self.n_eff + halved.n_eff
 
     def finished(self) -> Track:
         """Means over splits."""

@@ -23,7 +23,15 @@ def _task(value: Any) -> Any:
 
 
 class TaskChoice(BaseModel):
-    """A task with one of its profile sets; written as a name alone where the first set is meant."""
+    """A task with one of its profile sets; written as a name alone where the first set is meant.
+
+    Parameters
+    ----------
+    name : str
+        Name of the task, or path of its file.
+    profile_set : str, optional
+        One of its profile sets; default: the first.
+    """
 
     model_config = STRICT
 
@@ -67,6 +75,14 @@ class StudySpec(BaseModel):
 
     Parameters
     ----------
+    name : str
+        Short name, for the folder of the study: lower case, digits, and . _ + -
+    title : str
+        What stands over the report.
+    description : str
+        A few sentences below it.
+    tasks : list
+        Names, or paths of task files.
     bases : list of str
         Model strings of transformers models; none for baselines alone.
     methods : list of str
@@ -75,10 +91,26 @@ class StudySpec(BaseModel):
         Fitted on every pilot.
     baseline_sizes : list of str
         Further sizes at which the baselines alone are fitted, for the break-even pilot.
+    pilots : PilotGrid
+        Pilot designs.
+    seeds : list of int
+        Seeds of training.
+    tuning : TuningOptions
+        How adapters are trained.
     test : float
         Share of all people, the last of the split, that nobody is trained on.
     limit : int, optional
         The first so many test people only.
+    draws : int
+        Complete simulated samples of each model.
+    splits : int, optional
+        Random half splits; default: what each metric asks for.
+    seed : int
+        Root seed of the split, draws and resampling.
+    crossfit : int, optional
+        So many folds: everybody is simulated by a model that was trained on the others.
+    holdout : list of str
+        ``arm=NAME``, ``item=NAME`` or ``group=COLUMN=LEVEL``: nobody is trained on it.
     """
 
     model_config = STRICT

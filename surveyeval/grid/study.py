@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surveyeval import __version__
-from surveyeval.data.files import write_atomically
+from surveyeval.data.files import replacing, write_atomically
+from surveyeval.engine.executors import Executor
 from surveyeval.engine.manifest import environment, now
 from surveyeval.errors import ConfigError
-from surveyeval.grid.people import StudyPeople, read_holdout
+from surveyeval.grid.people import Holdout, StudyPeople, read_holdout
 from surveyeval.grid.plan import Design, designs, variants
 from surveyeval.grid.results import GRID, Selection, mean_over_draws
 from surveyeval.grid.spec import StudySpec, read_study
@@ -81,6 +83,7 @@ def run_study(
     metrics: Sequence[Metric],
     progress: Progress | None = None,
     command: str = "",
+    executor: Executor | None = None,
 ) -> Study:
     """Run a study; what is finished in `folder` is not done again.
 
@@ -94,6 +97,8 @@ def run_study(
     progress : Progress, optional
     command : str
         For the manifests.
+    executor : Executor, optional
+        Where language models answer; default: in this process.
 
     Raises
     ------
@@ -119,12 +124,31 @@ def run_study(
     ]
     total = sum(len(variants(spec, design)) for *_, design in jobs)
     done = 0
+
+    def of(task: Task, human: HumanData, holdout: Holdout | None) -> TaskStudy:
+        return TaskStudy(
+            spec,
+            task,
+            human,
+            folder,
+            metrics=metrics,
+            progress=progress,
+            command=command,
+            holdout=holdout,
+            executor=executor,
+        )
+
+    if executor is not None:
+        due: dict[Path, Callable[..., object]] = {}
+        for task, human, holdout, design in jobs:
+            due |= of(task, human, holdout).trainings(design)
+        for target in due:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        executor.train(due, progress)
     for task, human, holdout, design in jobs:
         words = f"{task.name}, {design.label}, draw {design.draw + 1}{f', {holdout.label} held out' if holdout else ''}"
         progress.note(f"[{done} of {total} variants done] {words}")
-        study = TaskStudy(
-            spec, task, human, folder, metrics=metrics, progress=progress, command=command, holdout=holdout
-        )
+        study = of(task, human, holdout)
         tables.append(study.run(design))
         done += len(variants(spec, design))
     estimates = pd.concat(tables, ignore_index=True)
@@ -163,9 +187,10 @@ def _store(spec: StudySpec, folder: Path, estimates: pd.DataFrame, opened: Seque
         "environment": environment(),
     }  # fmt: skip
     write_atomically(folder / "study.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    temporary = folder / ".estimates.parquet.tmp"
-    estimates.to_parquet(temporary, index=False)
-    temporary.replace(folder / "estimates.parquet")
+    with replacing(folder / "estimates.parquet") as temporary, temporary.open("w+b") as stream:
+        estimates.to_parquet(stream, index=False)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def load_study(folder: Path) -> Study:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from surveyeval.data.seeds import uniforms
 from surveyeval.engine.cache import open_cache
 from surveyeval.engine.estimates import from_records, to_records
 from surveyeval.engine.evaluate import FLOORS, evaluate
+from surveyeval.engine.executors import Executor
 from surveyeval.engine.experiment import Experiment
 from surveyeval.engine.manifest import RunOptions
 from surveyeval.engine.run import Run
@@ -33,6 +35,7 @@ from surveyeval.model.strings import parse_model_string
 from surveyeval.progress import Progress
 from surveyeval.task.human import HumanData
 from surveyeval.task.task import Task
+from surveyeval.tuning.adapter import RECORD
 from surveyeval.tuning.finetune import Adapter, finetune
 from surveyeval.tuning.options import PilotDesign
 from surveyeval.tuning.pilot import Pilot
@@ -75,6 +78,8 @@ class TaskStudy:
     command : str
         What makes the study, for the manifests of its runs.
     holdout : Holdout, optional
+    executor : Executor, optional
+        Where language models answer; default: in this process.
     """
 
     def __init__(
@@ -88,9 +93,11 @@ class TaskStudy:
         progress: Progress,
         command: str,
         holdout: Holdout | None = None,
+        executor: Executor | None = None,
     ) -> None:
         self.spec, self.task, self.human, self.folder = spec, task, human, folder
         self.metrics, self.progress, self.command, self.holdout = metrics, progress, command, holdout
+        self.executor = executor
         self._fold_numbers = range(spec.crossfit) if spec.crossfit else (None,)
         self._kept: list[NamedModel] = []  # models hold their base in memory, so that the next one finds it there
 
@@ -203,6 +210,7 @@ class TaskStudy:
             again=False,
             progress=self.progress,
             cache=open_cache(),
+            executor=self.executor,
         )
         return run, adapter
 
@@ -212,7 +220,22 @@ class TaskStudy:
         known = dict(parse_model_string(like).options) if like else {}
         return replace(parsed, options={**known, **parsed.options, **options}).text
 
+    def trainings(self, design: Design) -> dict[Path, Callable[..., Adapter]]:
+        """Calls that train the adapters of a design which are not there yet, by their folder. They know nothing of each other."""
+        due, hidden = {}, design.hidden(self.task)
+        for part in self.parts(design):
+            for variant in variants(self.spec, design):
+                if variant.method == "lora":
+                    folder, train = self._training(variant, part, hidden)
+                    if not (folder / RECORD).exists():
+                        due[folder] = train
+        return due
+
     def _adapter(self, variant: Variant, part: _Part, hidden: tuple[str, ...]) -> Adapter:
+        _, train = self._training(variant, part, hidden)
+        return train(progress=self.progress)
+
+    def _training(self, variant: Variant, part: _Part, hidden: tuple[str, ...]) -> tuple[Path, Callable[..., Adapter]]:
         design = variant.design
         pilot_design = PilotDesign(
             size=len(part.pilot.rows),
@@ -229,17 +252,18 @@ class TaskStudy:
              sorted(skipped), list(self.human.sample.respondent[part.pilot.rows])]
         )  # fmt: skip
         words = re.sub(r"[^a-z0-9.]+", "-", f"{self.task.name} {design.label} seed {variant.seed}".lower()).strip("-")
-        return finetune(
+        folder = self.folder / "adapters" / f"{words[:60]}-{key[:8]}"
+        return folder, partial(
+            finetune,
             self.task,
             self.human,
             part.people.split,
             variant.base,
-            self.folder / "adapters" / f"{words[:60]}-{key[:8]}",
+            folder,
             design=pilot_design,
             options=options,
             pilot=part.pilot,
             held_out=skipped,
-            progress=self.progress,
         )
 
     # ---- comparison -----------------------------------------------------------------------------------------------

@@ -25,6 +25,17 @@ UNKNOWN = "Training rows unknown: the adapter has no surveyeval.json, so test pe
 OTHER_BASE = "The base given with ?base= is not the one that the adapter was trained on."
 
 
+def _check_types(record: dict[str, Any]) -> None:
+    """Texts where texts are used; raises TypeError."""
+    texts = [
+        *(record["base"][name] for name in ("model", "hash")), record["pilot"]["salt"], record["task"]["name"],
+        record["data"]["sha256"], record["data"]["identifiers"],
+    ]  # fmt: skip
+    hashes = record["pilot"]["hashes"]
+    if not isinstance(hashes, list) or not all(isinstance(text, str) for text in [*texts, *hashes]):
+        raise TypeError("a text is needed")
+
+
 class AdapterFolder:
     """An adapter with its record and its base.
 
@@ -45,6 +56,12 @@ class AdapterFolder:
         self.folder = Path(reference)
         if not (self.folder / "adapter_config.json").is_file():
             raise ModelError("is no adapter folder: it has no adapter_config.json", file=reference)
+        if not (self.folder / "adapter_model.safetensors").is_file() and any(self.folder.glob("*.bin")):
+            raise ModelError(
+                "its weights are a pickle, which is a program and is not read",
+                file=reference,
+                hint="save the adapter with safetensors (adapter_model.safetensors)",
+            )
         self.record: dict[str, Any] | None = self._read_record()
         self.base = self._base(base)
 
@@ -56,7 +73,8 @@ class AdapterFolder:
             record: dict[str, Any] = json.loads(path.read_text())
             record["base"]["model"], record["base"]["hash"], record["pilot"]["salt"], record["pilot"]["hashes"][0]
             record["task"]["name"], record["data"]["sha256"], record["data"]["identifiers"]
-        except (OSError, ValueError, LookupError, TypeError) as error:
+            _check_types(record)
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise ModelError(
                 f"is damaged: {error!r}",
                 file=str(path),
@@ -102,13 +120,17 @@ class AdapterFolder:
 
         named = given or (self.record["base"]["model"] if self.record else None)
         if named is None:
-            config = json.loads((self.folder / "adapter_config.json").read_text())
-            name = config.get("base_model_name_or_path")
-            if not name:
+            try:
+                name = json.loads((self.folder / "adapter_config.json").read_text()).get("base_model_name_or_path")
+            except (OSError, ValueError, AttributeError, RecursionError) as error:
+                raise ModelError("adapter_config.json is damaged", file=str(self.folder)) from error
+            if not name or not isinstance(name, str):
                 raise ModelError(
                     "the adapter does not name its base model", file=str(self.folder), hint="add ?base=hf:NAME"
                 )
             named = name if ":" in name else f"hf:{name}"
+        if parse_model_string(named).scheme == "lora":  # perhaps this very folder, without end
+            raise ModelError("its base is an adapter", file=str(self.folder), hint="give its base with ?base=hf:PATH")
         try:
             model = build_model(named).model
             if not isinstance(model, HFModel) or isinstance(model, AdapterFolder):

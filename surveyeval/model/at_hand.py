@@ -57,12 +57,12 @@ def prompts_at_hand(model: object) -> Prompts:
     folder, file = _place(files)
     given: dict[str, Any] = {} if file is None else {"gguf_file": file}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **given)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **given)
     except Exception as error:  # whatever a broken file makes the library raise
         raise ModelError(f"its tokenizer does not load: {error}") from error
     limit = None
     with suppress(Exception):  # a model that does not say how much it reads is one without a limit
-        limit = context_length(transformers.AutoConfig.from_pretrained(folder, **given))
+        limit = context_length(transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, **given))
     return Prompts(tokenizer, options, limit, lambda text: None)
 
 
@@ -96,7 +96,7 @@ def _of_server(model: OpenAIModel) -> Prompts:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
         raise ModelError(f"tokenizer {name!r} does not load: {error}") from error
     return Prompts(tokenizer, LocalOptions(template=model.options.template), None, lambda text: None)

@@ -65,6 +65,9 @@ class Baseline:
         When there is no baseline of that name.
     """
 
+    #: Rows answered together: none depends on another, so that many people need not all be in memory.
+    block_size = 4096
+
     def __init__(self, reference: str, options: BaselineOptions | None = None) -> None:
         if reference not in BASELINES:
             hint = did_you_mean(reference, BASELINES) or f"baselines: {', '.join(BASELINES)}"

@@ -88,8 +88,11 @@ class Chat:
             return ""
         empty = self._template([Message("system", "s-marker"), Message("user", "u-marker")])
         head, given = alone.split("u-marker")[0], empty.split("u-marker")[0]
-        before = given.split("s-marker")[0]
-        return head[len(before) :].strip() if head.startswith(before) and len(head) > len(before) else ""
+        before, _, after = given.partition("s-marker")
+        if not head.startswith(before):
+            return ""
+        # what stands around a system turn of ours stands around the template's own as well
+        return head.removeprefix(before).removesuffix(after).strip()
 
 
 def merged(messages: Sequence[Message]) -> list[Message]:

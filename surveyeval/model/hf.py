@@ -21,11 +21,15 @@ from surveyeval.model.loaded import Loaded, load_shared
 from surveyeval.model.local import LocalOptions, Prompts, context_length
 from surveyeval.model.pilot_options import FromPilot
 from surveyeval.model.protocol import Capabilities, Fingerprint, OptionScores, Request, Text, TextRequest
+from surveyeval.model.remote_code import BANNER, VARIABLE, asks_for_code, trusted
 from surveyeval.model.scoring import Tokens, disjoint
 from surveyeval.model.weights import content_hash, require_torch
 from surveyeval.task.interview import Message
 
 __all__ = ["HFModel", "HFOptions"]
+
+
+_FILES = ("*.safetensors", "*.json", "*.model", "*.jinja", "*.txt")
 
 
 class HFOptions(LocalOptions):
@@ -70,7 +74,7 @@ class HFModel(FromPilot):
                 snapshot_download(
                     self.reference,
                     revision=self.options.revision,
-                    allow_patterns=["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt"],
+                    allow_patterns=[*_FILES, *(["*.py"] if trusted(self.reference) else [])],
                 )
             )
         except Exception as error:
@@ -107,16 +111,19 @@ class HFModel(FromPilot):
 
     def weights_hash(self) -> str:
         """sha256 over the files of the weights, tokenizer and template."""
-        return content_hash(self._folder())
+        return content_hash(self._folder(), code=trusted(self.reference))
 
     def banners(self) -> Sequence[str]:
-        """None for an untouched model."""
-        return ()
+        """None for an untouched model, unless its own code runs."""
+        return (BANNER,) if trusted(self.reference) and asks_for_code(self._folder()) else ()
 
     # ---- loading -------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Load weights and tokenizer, or share what is in memory already. Code that comes with a model is never run."""
+        """Load weights and tokenizer, or share what is in memory already.
+
+        Code that comes with a model runs only where the user named the model (`surveyeval.model.remote_code`).
+        """
         if self._loaded is not None:
             return
         torch = require_torch()
@@ -129,6 +136,11 @@ class HFModel(FromPilot):
         try:
             self._loaded = load_shared((self._base_hash(), dtype, device), read)
         except (OSError, ValueError) as error:
+            if "custom code" in str(error) or "trust_remote_code" in str(error):
+                hint = (
+                    f"code that comes with a model is not run; to run it, name the model in {VARIABLE}={self.reference}"
+                )
+                raise ModelError(f"model {self.reference!r} needs Python code of its own", hint=hint) from error
             raise ModelError(f"model {self.reference!r} does not load: {error}") from error
         self._prompts = Prompts(self._tokenizer, self.options, context_length(self._model.config), self._note)
 
@@ -143,7 +155,10 @@ class HFModel(FromPilot):
 
         logging.disable_progress_bar()  # progress is told by the runner
         folder = self._folder()
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)
+        code = trusted(self.reference)
+        # weights in pickles are not read: a pickle is a program
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=code, use_safetensors=True)
+        return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=code)
 
     @property
     def _model(self) -> Any:

@@ -13,7 +13,8 @@ from surveyeval.data.sample import Sample, State
 from surveyeval.model.calibrate import Calibration
 from surveyeval.model.elicitation import Choice, Elicitation, Place, Reply
 from surveyeval.model.plain_text import without_reasoning
-from surveyeval.model.protocol import Answers, Interviews, LanguageModel, Respondent
+from surveyeval.model.protocol import Answers, Failed, Interviews, LanguageModel, Respondent
+from surveyeval.model.remembered import Memory, Remembered
 from surveyeval.model.routing import routed
 from surveyeval.task.interview import Interview, Question
 from surveyeval.task.render import interviews as render_interviews
@@ -58,9 +59,20 @@ class Preparation:
         return [np.flatnonzero(people.arm == arm) for arm in dict.fromkeys(people.arm)]
 
 
-def block_size(model: Respondent | LanguageModel) -> int | None:
-    """Interviews answered together: the model's own block size, or None for all at once."""
-    return getattr(model, "block_size", None) if isinstance(model, LanguageModel) else None
+def block_size(model: Respondent | LanguageModel, n: int | None = None) -> int | None:
+    """Interviews answered together: the model's own block size, or None for all at once.
+
+    Parameters
+    ----------
+    model : Respondent or LanguageModel
+        One that answers whole tables may name a size as well, where its rows do not depend on each other.
+    n : int, optional
+        Respondents. A table that is no larger than a block is answered at once.
+    """
+    size: int | None = getattr(model, "block_size", None)
+    if size is not None and n is not None and size >= n and not isinstance(model, LanguageModel):
+        return None
+    return size
 
 
 def simulate(
@@ -69,6 +81,7 @@ def simulate(
     progress: Callable[[int], None] | None = None,
     preparation: Preparation | None = None,
     elicitation: Elicitation | None = None,
+    memory: Memory | None = None,
 ) -> Answers:
     """Answer a batch of interviews.
 
@@ -82,6 +95,9 @@ def simulate(
         Of a language model that uses the pilot.
     elicitation : Elicitation, optional
         How language models are asked; default `Choice`.
+    memory : Memory, optional
+        Of a language model that answers requests one by one: what it replied before to the same batch is not asked again,
+        and replies that could not be had are failed answers instead of an error.
 
     Returns
     -------
@@ -103,11 +119,18 @@ def simulate(
     done, places = 0, range(len(task.items))
     column = {item.name: j for j, item in enumerate(task.items)}
     independent = task.spec.interview.mode == "independent"
+    asked_of: Any = model if memory is None else Remembered(model, memory, "simulation")
+    stopped: set[int] = set()
     for rows in preparation.groups(interviews.people):
         opened: dict[str, None] = {}
         # questions that do not see each other's answers are put together, so that a backend can share what they share
         for together in [places] if independent else [[p] for p in places]:
-            put = [(row, p, column[rendered[row].questions[p].item]) for row in rows for p in together]
+            put = [
+                (row, p, column[rendered[row].questions[p].item])
+                for row in rows
+                for p in together
+                if row not in stopped
+            ]
             put = found.leave_out(interviews.people, put)
             to_ask = [
                 Place(rendered[row], p, (), interviews.uniforms[row, j])
@@ -115,8 +138,14 @@ def simulate(
                 else _next(rendered[row], p, kept[row], given[row], interviews.uniforms[row, j])
                 for row, p, j in put
             ]
-            replies = elicitation.ask(model, to_ask, preparation.calibration) if to_ask else []
-            for (row, p, j), reply in zip(put, replies, strict=True):
+            replies = elicitation.ask(asked_of, to_ask, preparation.calibration) if to_ask else []
+            failed = asked_of.take_failed() if isinstance(asked_of, Remembered) else {}
+            for (row, p, j), place, reply in zip(put, to_ask, replies, strict=True):
+                if place.key in failed:
+                    found.fail(row, j, failed[place.key])
+                    if not independent:  # what follows would follow something else
+                        stopped.add(row)
+                    continue
                 found.put(row, j, reply)
                 said = _said(rendered[row].questions[p], reply)
                 if said:
@@ -155,6 +184,7 @@ class _Table:
         self._probabilities = {item.name: np.full((n, item.k), np.nan) for item in task.items}
         self._mass = {item.name: np.full(n, np.nan) for item in task.items}
         self._text = {item.name: np.full(n, None, dtype=object) for item in task.items}
+        self._failed: list[Failed] = []
 
     def leave_out(self, people: Sample, put: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
         """Questions (row, place, item) without those that the row's answers so far route around, which are marked."""
@@ -177,6 +207,9 @@ class _Table:
         if reply.probabilities is not None:
             self._probabilities[item][row] = reply.probabilities
 
+    def fail(self, row: int, j: int, error: str) -> None:
+        self._failed.append(Failed(int(row), self._items[j], "simulation", error))
+
     def answers(self) -> Answers:
         def known(columns: dict[str, Any]) -> dict[str, Any]:
             """Columns that hold something; an elicitation without probabilities has none of these."""
@@ -190,6 +223,7 @@ class _Table:
             known(self._probabilities),
             known(self._mass),
             self._text if written else {},
+            failed=tuple(self._failed),
         )
 
 
@@ -201,6 +235,8 @@ def forced(
     preparation: Preparation,
     elicitation: Elicitation | None = None,
     uniforms: FloatArray | None = None,
+    memory: Memory | None = None,
+    failed: list[Failed] | None = None,
 ) -> dict[str, FloatArray]:
     """Option probabilities for people's interviews as they went, each item given the person's earlier answers.
 
@@ -213,6 +249,10 @@ def forced(
         People with answers; the rest as in `simulate`.
     uniforms : (n, J) float array, optional
         As in `Interviews`; only ways of asking that sample texts need them.
+    memory : Memory, optional
+        As in `simulate`.
+    failed : list, optional
+        Where failed answers are added; their rows are NaN.
 
     Returns
     -------
@@ -222,11 +262,19 @@ def forced(
     elicitation = elicitation or Choice()
     rendered = preparation.render(task, people, hidden)
     tables = {item.name: np.full((people.n, item.k), np.nan) for item in task.items}
+    asked_of: Any = model if memory is None else Remembered(model, memory, "person")
     for rows in preparation.groups(people):
         paths = _paths(task, people, rendered, rows, uniforms)
-        found = elicitation.forced(model, [[place for _, _, place in path] for path in paths])
+        found = elicitation.forced(asked_of, [[place for _, _, place in path] for path in paths])
+        errors = asked_of.take_failed() if isinstance(asked_of, Remembered) else {}
         model.release(list(dict.fromkeys(place.key for path in paths for _, _, place in path)))
         for path, probabilities in zip(paths, found, strict=True):
+            error = errors.get(path[0][2].key)
+            if error is not None:
+                row, j, _ = path[0]
+                if failed is not None:
+                    failed.append(Failed(int(row), task.items[j].name, "person", error))
+                continue
             for (row, j, _), one in zip(path, probabilities, strict=True):
                 tables[task.items[j].name][row] = one
     return {item: preparation.calibration.apply(item, table) for item, table in tables.items()}
@@ -271,6 +319,8 @@ def log_prob(
     preparation: Preparation | None = None,
     elicitation: Elicitation | None = None,
     simulated: Answers | None = None,
+    memory: Memory | None = None,
+    failed: list[Failed] | None = None,
 ) -> dict[str, FloatArray]:
     """Natural log-probability of the people's own answers, each given the person's earlier answers.
 
@@ -283,6 +333,8 @@ def log_prob(
     simulated : Answers, optional
         Of the same interviews. Where questions are independent their probabilities are those asked for, and nothing is
         asked again.
+    memory, failed : optional
+        As in `forced`.
 
     Returns
     -------
@@ -300,8 +352,9 @@ def log_prob(
         tables = dict(simulated.probabilities)
     else:
         tables = forced(
-            model, task, people, interviews.hidden, preparation or Preparation(), elicitation, interviews.uniforms
-        )
+            model, task, people, interviews.hidden, preparation or Preparation(), elicitation, interviews.uniforms,
+            memory, failed,
+        )  # fmt: skip
     result = {}
     for item, table in tables.items():
         chosen = people.answers[item]

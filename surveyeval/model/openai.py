@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from surveyeval.data.files import digest
 from surveyeval.data.sample import Sample
 from surveyeval.errors import ConfigError, MissingExtraError, ModelError, did_you_mean
 from surveyeval.model.chat import Chat
 from surveyeval.model.openai_address import read_address
-from surveyeval.model.openai_client import Call, Client
+from surveyeval.model.openai_client import Call, Client, worst
 from surveyeval.model.openai_failures import GivenUpError, RefusedError
 from surveyeval.model.openai_options import OpenAIOptions, check_options
 from surveyeval.model.openai_replies import Garbage, models, text
@@ -25,6 +25,8 @@ from surveyeval.model.sending import leaving
 from surveyeval.task.task import Task
 
 __all__ = ["OpenAIModel", "OpenAIOptions"]
+
+T = TypeVar("T")
 
 #: Options that change what is answered. Budgets, patience and keys do not, so that a run continues with others.
 _IDENTITY = (
@@ -52,6 +54,8 @@ class OpenAIModel(FromPilot):
     """
 
     options: OpenAIOptions
+    #: No reply depends on what else is asked at the same time, so that one can fail alone.
+    one_by_one = True
     capabilities = Capabilities(("choice", "generate", "verbalized"), log_prob=True)
 
     def __init__(self, reference: str, options: OpenAIOptions | None = None) -> None:
@@ -151,7 +155,7 @@ class OpenAIModel(FromPilot):
         """
         self.load()
         with self._explained():
-            return self._scoring.score(requests, names_tokens=self._names_tokens)
+            return self._whole(self._scoring.score(requests, names_tokens=self._names_tokens))
 
     def score_paths(self, paths: Sequence[Sequence[Request]]) -> list[list[OptionScores]]:
         """Teacher-forced scores: every place of every path is a call of its own."""
@@ -168,9 +172,21 @@ class OpenAIModel(FromPilot):
         self.load()
         calls = [Call(self._requests.path, self._requests.text(request), text) for request in requests]
         with self._explained():
-            texts = self._client.make(calls)
-        self._texts += len(texts)
-        return texts
+            found = self._client.each(calls)
+            self._texts += sum(isinstance(one, Text) for one in found)
+            return self._whole(found)
+
+    def _whole(self, found: Sequence[T | ModelError]) -> list[T]:
+        """Replies to all requests, or the error of some with the replies to the others."""
+        errors = {number: one for number, one in enumerate(found) if isinstance(one, ModelError)}
+        got = {number: one for number, one in enumerate(found) if not isinstance(one, ModelError)}
+        if errors:
+            error = worst(list(errors.values()))
+            error.got = got
+            passes = isinstance(error, GivenUpError) and not self._client.gone
+            error.failed = {number: one.problems[0].message for number, one in errors.items()} if passes else None
+            raise error
+        return [got[number] for number in range(len(found))]
 
     def release(self, interviews: Sequence[str]) -> None:
         """Nothing is kept here of an interview; servers have caches of their own."""
@@ -250,7 +266,7 @@ class OpenAIModel(FromPilot):
                 "?tokenizer= needs transformers", hint='pip install "surveyeval-harness[hf]"'
             ) from error
         try:
-            tokenizer = AutoTokenizer.from_pretrained(self.options.tokenizer)
+            tokenizer = AutoTokenizer.from_pretrained(self.options.tokenizer, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"tokenizer {self.options.tokenizer!r} does not load: {error}", field="tokenizer"

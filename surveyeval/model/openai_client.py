@@ -10,15 +10,24 @@ import asyncio
 import json
 import random
 import weakref
+import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from surveyeval.errors import BudgetError, MissingExtraError
+from surveyeval.errors import BudgetError, MissingExtraError, ModelError
 from surveyeval.model.openai_address import KEY, Address, find_key
 from surveyeval.model.openai_budget import Meter
-from surveyeval.model.openai_failures import LONGEST_WAIT, Passing, given_up, passing, refused, seconds_to_wait
+from surveyeval.model.openai_failures import (
+    LONGEST_WAIT,
+    GivenUpError,
+    Passing,
+    given_up,
+    passing,
+    refused,
+    seconds_to_wait,
+)
 from surveyeval.model.openai_options import OpenAIOptions
 from surveyeval.model.openai_replies import Garbage, shown
 from surveyeval.model.protocol import Text
@@ -27,16 +36,23 @@ if TYPE_CHECKING:
     import httpx2
     from anyio.from_thread import BlockingPortal
 
-__all__ = ["Call", "Client"]
+__all__ = ["Call", "Client", "worst"]
 
 T = TypeVar("T")
+
+#: Bytes of a reply that are read: an answer has some thousands, a list of models some hundred thousand.
+_MOST = 16_000_000
+_TOO_MUCH = f"it sent more than {_MOST // 1_000_000} MB"
+#: Window size that tells zlib to expect gzip's head.
+_GZIP = 31
+T_co = TypeVar("T_co", covariant=True)
 
 #: Shorter keys are the placeholders of servers that need none, and words that may stand in any text.
 _SECRET = 8
 
 
 @dataclass(frozen=True)
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """A call to be made.
 
     Parameters
@@ -53,7 +69,7 @@ class Call(Generic[T]):
 
     path: str
     body: dict[str, Any] | None
-    read: Callable[[Any], T]
+    read: Callable[[Any], T_co]
     counted: bool = True
 
 
@@ -73,6 +89,7 @@ class Client:
         self.answered_by: dict[str, None] = {}
         self._key: str | None = None
         self._open: tuple[BlockingPortal, httpx2.AsyncClient] | None = None
+        self._in_vain = 0
         self._stack = ExitStack()
 
     # ---- opening and closing -------------------------------------------------------------------------------------
@@ -95,7 +112,8 @@ class Client:
                 f"package {error.name!r} is not installed", hint='pip install "surveyeval-harness[api]"'
             ) from error
         self._key = find_key(self.address, self.options.key_env)
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        headers = {"Accept-Encoding": "identity"}
+        headers |= {"Authorization": f"Bearer {self._key}"} if self._key else {}
         http = httpx2.AsyncClient(
             headers=headers,
             timeout=None,  # one call as a whole is timed
@@ -136,6 +154,23 @@ class Client:
         ModelError
             When a call is refused, or fails every time.
         """
+        found = self.each(calls, patient=patient)
+        errors = [one for one in found if isinstance(one, ModelError)]
+        if errors:
+            raise worst(errors)
+        return [one for one in found if not isinstance(one, ModelError)]
+
+    def each(self, calls: Sequence[Call[T]], *, patient: bool = True) -> list[T | ModelError]:
+        """Make calls, and say of each what became of it.
+
+        A call that fails as often as it is tried does not end the others, unless the server seems to be gone. After a
+        refusal, or when the budget is used up, no further call is sent.
+
+        Returns
+        -------
+        list
+            What was read from each reply, or the error, in the order of the calls.
+        """
         self.open()
         assert self._open is not None
         portal, http = self._open
@@ -146,10 +181,17 @@ class Client:
             future.cancel()
             raise
 
-    async def _together(self, http: httpx2.AsyncClient, calls: Sequence[Call[T]], patient: bool) -> list[T]:
+    @property
+    def gone(self) -> bool:
+        """Whether the last calls gave up one after the other, as many as run at a time, or nobody was there to connect to."""
+        return self._in_vain >= self.options.concurrency
+
+    async def _together(
+        self, http: httpx2.AsyncClient, calls: Sequence[Call[T]], patient: bool
+    ) -> list[T | ModelError]:
         places = asyncio.Semaphore(self.options.concurrency)
-        results: dict[int, T] = {}
-        stopped: list[BudgetError] = []
+        results: dict[int, T | ModelError] = {}
+        stopped: list[ModelError] = []
 
         async def one(number: int, call: Call[T]) -> None:
             async with places:
@@ -157,13 +199,22 @@ class Client:
                     return
                 try:
                     results[number] = await self._persistent(http, call, patient)
+                    self._in_vain = 0
                 except BudgetError as error:  # the others under way are paid for, so they are waited for
                     stopped.append(error)
+                except GivenUpError as error:
+                    results[number] = error
+                    self._in_vain += 1
+                    if _unreachable(error):
+                        self._in_vain = max(self._in_vain, self.options.concurrency)
+                    if self.gone:
+                        stopped.append(error)
 
-        await _all([one(number, call) for number, call in enumerate(calls)])
-        if stopped:
-            raise stopped[0]
-        return [results[number] for number in range(len(calls))]
+        try:
+            await _all([one(number, call) for number, call in enumerate(calls)])
+        except ModelError as error:  # refused: the others under way are given up
+            stopped.append(error)
+        return [results.get(number, stopped[0]) if stopped else results[number] for number in range(len(calls))]
 
     async def _persistent(self, http: httpx2.AsyncClient, call: Call[T], patient: bool) -> T:
         import httpx2
@@ -207,13 +258,13 @@ class Client:
         url = call.path if "://" in call.path else self.address.url + call.path
         try:
             async with asyncio.timeout(self.options.timeout):
-                response = await (http.get(url) if call.body is None else http.post(url, json=call.body))
+                response, content = await _received(http, url, call.body)
         except TimeoutError as error:
             raise Passing(f"it did not answer in {self.options.timeout:g} seconds", cause=error) from error
-        except (httpx2.TransportError, httpx2.DecodingError) as error:
+        except httpx2.TransportError as error:
             what = shown(self._without_key(str(error))) or type(error).__name__
             raise Passing(f"the connection failed: {what}", cause=error) from error
-        body = self._without_key(response.text)
+        body = self._without_key(content)
         if not response.is_success:
             if passing(response.status_code, body):
                 reason = f"it answered with status {response.status_code}: '{shown(body)}'"
@@ -244,6 +295,39 @@ class Client:
         if self._key is None or len(self._key) < _SECRET:
             return content
         return content.replace(self._key, "[key]")
+
+
+def worst(errors: Sequence[ModelError]) -> ModelError:
+    """The error that stops most: one that will not pass, else the first that may."""
+    return next((error for error in errors if not isinstance(error, GivenUpError)), errors[0])
+
+
+def _unreachable(error: GivenUpError) -> bool:
+    import httpx2
+
+    return isinstance(error.last.cause, httpx2.ConnectError)
+
+
+async def _received(http: httpx2.AsyncClient, url: str, body: dict[str, Any] | None) -> tuple[httpx2.Response, str]:
+    """The head of a reply, and its text up to `_MOST` bytes, however much a server goes on to send or has packed into it."""
+    content = bytearray()
+    opened = http.stream("GET", url) if body is None else http.stream("POST", url, json=body)
+    async with opened as response:
+        async for part in response.aiter_raw():
+            content += part
+            if len(content) > _MOST:
+                raise Passing(_TOO_MUCH)
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    if packed == "gzip":  # it was not asked for
+        try:
+            content = bytearray(zlib.decompressobj(_GZIP).decompress(content, _MOST + 1))
+        except zlib.error as error:
+            raise Passing(f"the connection failed: {error}", cause=error) from error
+        if len(content) > _MOST:
+            raise Passing(_TOO_MUCH)
+    elif packed != "identity":
+        raise Passing(f"it packed its answer as '{shown(packed, 40)}', which was not asked for")
+    return response, content.decode(errors="replace")
 
 
 async def _all(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:

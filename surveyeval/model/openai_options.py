@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, Json
@@ -55,6 +56,11 @@ class OpenAIOptions(PilotOptions):
     price_out: float | None = Field(None, ge=0, description="price of a million tokens written")
 
 
+_SECRET = re.compile(
+    r"key|secret|password|passwd|authori[sz]ation|credential|(?:access|auth|api|bearer)_?-?token", re.IGNORECASE
+)
+
+
 def check_options(options: OpenAIOptions) -> None:
     """Refuse options that do not go together.
 
@@ -69,6 +75,12 @@ def check_options(options: OpenAIOptions) -> None:
             hint="give ?price_in= and ?price_out= per million tokens",
         )
     for name in options.extra or ():
+        if _SECRET.search(name):  # what is in a model string stands in manifests and on cards
+            raise ConfigError(
+                f"{name[:40]!r} looks like the name of a key, and options are written into manifests",
+                field="extra",
+                hint="put the key into an environment variable and name that with ?key_env=",
+            )
         if name in _OURS:
             raise ConfigError(
                 f"{name!r} is filled in by surveyeval",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surveyeval.errors import CapabilityError
-from surveyeval.model.openai_client import Call, Client
+from surveyeval.errors import CapabilityError, ModelError
+from surveyeval.model.openai_client import Call, Client, worst
 from surveyeval.model.openai_failures import GENERATE
 from surveyeval.model.openai_replies import NoLogProbs, Tokens, named_tokens, top_tokens
 from surveyeval.model.openai_requests import Requests
@@ -41,8 +41,8 @@ class Scoring:
         self._exact = self._places = self._short = self._unreached = self._mattering = self._nothing = 0
         self._missing, self._worst = 0.0, 0.0
 
-    def score(self, requests: Sequence[Request], *, names_tokens: bool) -> list[OptionScores]:
-        """Scores for each request, in order.
+    def score(self, requests: Sequence[Request], *, names_tokens: bool) -> list[OptionScores | ModelError]:
+        """Scores for each request, in order, or the error of a call that it needs.
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class Scoring:
 
     def _score_exactly(
         self, requests: Sequence[Request], read: Sequence[tuple[int, Read]]
-    ) -> list[tuple[int, OptionScores]]:
+    ) -> list[tuple[int, OptionScores | ModelError]]:
         calls: list[Call[dict[int, float]]] = []
         places = []
         for number, one in read:
@@ -82,10 +82,18 @@ class Scoring:
                 prompt = None if one.prompt is None else one.prompt + beginning
                 calls.append(self._named(requests[number].messages, ids, prompt))
                 places.append((number, beginning))
-        found = dict(zip(places, self._client.make(calls), strict=True))
-        self._exact += len(read)
-        result = []
+        found: dict[tuple[int, tuple[int, ...]], dict[int, float]] = {}
+        failed: dict[int, ModelError] = {}
+        for place, reply in zip(places, self._client.each(calls), strict=True):
+            if isinstance(reply, ModelError):
+                failed[place[0]] = _graver(failed.get(place[0]), reply)
+            else:
+                found[place] = reply
+        self._exact += len(read) - len(failed)
+        result: list[tuple[int, OptionScores | ModelError]] = list(failed.items())
         for number, one in read:
+            if number in failed:
+                continue
             begins = [
                 sum(found[number, option[:size]][option[size]] for size in range(len(option))) for option in one.options
             ]
@@ -100,7 +108,7 @@ class Scoring:
 
     # ---- by the most probable tokens -------------------------------------------------------------------------------
 
-    def _score_by_top(self, requests: Sequence[Request]) -> list[OptionScores]:
+    def _score_by_top(self, requests: Sequence[Request]) -> list[OptionScores | ModelError]:
         chats = self._requests.chats
         for request in requests:
             if chats and any(len(option) > 1 for option in request.options):
@@ -110,14 +118,19 @@ class Scoring:
                     hint=f"use interview.options: letters, ?api=completions, or {GENERATE}",
                 )
         walks = [Walk([self._requests.answer_text(o) for o in one.options], one_token=chats) for one in requests]
-        while due := [(number, text) for number, walk in enumerate(walks) for text in walk.due()]:
+        failed: dict[int, ModelError] = {}
+        while due := [(n, text) for n, walk in enumerate(walks) if n not in failed for text in walk.due()]:
             calls = [self._top(requests[number].messages, beginning) for number, beginning in due]
-            for (number, beginning), tokens in zip(due, self._client.make(calls), strict=True):
+            for (number, beginning), tokens in zip(due, self._client.each(calls), strict=True):
+                if isinstance(tokens, ModelError):
+                    failed[number] = _graver(failed.get(number), tokens)
+                    continue
                 walks[number].take(beginning, tokens)
                 self._short += len(tokens) < self._requests.options.top_logprobs
-        for walk in walks:
-            self._remember(walk)
-        return [walk.scores() for walk in walks]
+        for number, walk in enumerate(walks):
+            if number not in failed:
+                self._remember(walk)
+        return [failed[number] if number in failed else walk.scores() for number, walk in enumerate(walks)]
 
     def _top(self, messages: Sequence[Message], beginning: str = "") -> Call[Tokens]:
         return Call(self._requests.path, self._requests.most_probable(messages, beginning), top_tokens)
@@ -191,6 +204,10 @@ class Scoring:
         if self._short:
             notes.append(f"fewer tokens than asked for were returned {self._short} times")
         return notes
+
+
+def _graver(known: ModelError | None, new: ModelError) -> ModelError:
+    return new if known is None else worst([known, new])
 
 
 def _goes_on(option: tuple[int, ...], beginning: tuple[int, ...]) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "Answers",
     "Capabilities",
     "Checked",
+    "Failed",
     "Fingerprint",
     "Generator",
     "Interviews",
@@ -106,6 +107,27 @@ class Interviews:
         return len(self.people)
 
 
+@dataclass(frozen=True)
+class Failed:
+    """An answer that could not be had, for a reason that may pass.
+
+    Parameters
+    ----------
+    row : int
+        Of the batch.
+    item : str
+        The first one that could not be had in this interview, where questions follow each other.
+    of : {"simulation", "person"}
+        ``person``: the probability of the person's own answer.
+    error : str
+    """
+
+    row: int
+    item: str
+    of: str
+    error: str
+
+
 @dataclass(frozen=True, eq=False)
 class Answers:
     """Simulated answers to a batch, row i for interview i.
@@ -124,6 +146,8 @@ class Answers:
         What the model wrote, or None; only where answers were read from texts.
     paired : bool
         False when row i was not made for person i.
+    failed : tuple of Failed
+        Answers that may be tried again. They, and what would have followed them, have the state ``NOT_RUN``.
     """
 
     answers: Mapping[str, NDArray[np.int64]]
@@ -132,6 +156,7 @@ class Answers:
     mass: Mapping[str, FloatArray] = field(default_factory=dict)
     texts: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
     paired: bool = True
+    failed: tuple[Failed, ...] = ()
 
 
 @dataclass(frozen=True)

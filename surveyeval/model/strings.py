@@ -1,7 +1,7 @@
 """Model strings: ``scheme:reference?option=value&option=value``, with an optional ``NAME=`` in front.
 
 Percent-encoding writes what would end a part: ``%3F`` for a question mark in a reference, ``%26`` for ``&`` in a value.
-Elicitations are written alike, without a reference: ``generate?max_tokens=256``.
+Elicitations and executors are written alike, without a reference: ``generate?max_tokens=256``, ``ray?workers=4``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from urllib.parse import unquote
 
 from surveyeval.errors import ConfigError, did_you_mean
 
-__all__ = ["ElicitationString", "ModelString", "build_options", "parse_elicitation_string", "parse_model_string"]
+__all__ = [
+    "ElicitationString",
+    "ExecutorString",
+    "ModelString",
+    "build_options",
+    "parse_elicitation_string",
+    "parse_executor_string",
+    "parse_model_string",
+]
 
 _NAMED = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.+ -]*)=(?P<rest>(?:[A-Za-z0-9_.+-]+/)?[a-z0-9][a-z0-9_.+-]*:.*)", re.DOTALL
@@ -55,6 +63,24 @@ class ElicitationString:
     def what(self) -> str:
         """How messages call it."""
         return f"elicitation {self.name!r}"
+
+    @property
+    def text(self) -> str:
+        """The canonical string."""
+        return f"{self.name}{_query(self.options)}"
+
+
+@dataclass(frozen=True)
+class ExecutorString:
+    """An executor in parts."""
+
+    name: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        """How messages call it."""
+        return f"executor {self.name!r}"
 
     @property
     def text(self) -> str:
@@ -134,6 +160,29 @@ def parse_elicitation_string(text: str) -> ElicitationString:
     return ElicitationString(name, _once(what, _pairs(what, query, "name") if mark else []))
 
 
+def parse_executor_string(text: str, settings: Mapping[str, str] | None = None) -> ExecutorString:
+    """Parse ``name?option=value&option=value``, with further options as from ``-E option=value``.
+
+    Raises
+    ------
+    ConfigError
+
+    Examples
+    --------
+    >>> dict(parse_executor_string("ray?workers=4", {"cpus_per_worker": "2"}).options)
+    {'workers': '4', 'cpus_per_worker': '2'}
+    """
+    text = text.strip()
+    name, mark, query = text.partition("?")
+    what = f"executor {text!r}"
+    if not _SCHEME.fullmatch(name):
+        raise ConfigError(
+            f"{what} is not written name or name?option=value", hint="for example local, ray or ray?workers=4"
+        )
+    pairs = _pairs(what, query, "name") if mark else []
+    return ExecutorString(name, _once(what, [*pairs, *(settings or {}).items()]))
+
+
 def _pairs(what: str, query: str, before: str) -> list[tuple[str, str]]:
     pairs = []
     for part in query.split("&"):
@@ -157,8 +206,8 @@ def _once(what: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     return options
 
 
-def build_options(options_class: Any, parsed: ModelString | ElicitationString) -> Any:
-    """Typed options of a model or an elicitation, or None when it has none.
+def build_options(options_class: Any, parsed: ModelString | ElicitationString | ExecutorString) -> Any:
+    """Typed options of a model, an elicitation or an executor, or None when it has none.
 
     Raises
     ------

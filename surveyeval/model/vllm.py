@@ -137,7 +137,7 @@ class VLLMModel(FromPilot):
             from transformers import AutoTokenizer
 
             try:
-                tokenizer = AutoTokenizer.from_pretrained(self._files._folder())
+                tokenizer = AutoTokenizer.from_pretrained(self._files._folder(), trust_remote_code=False)
             except (OSError, ValueError) as error:
                 raise ModelError(f"the tokenizer of {self.reference!r} does not load: {error}") from error
             self._prompts = Prompts(tokenizer, self.options, engine.limit, self._note)

@@ -46,7 +46,7 @@ def cache_folder() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "surveyeval"
 
 
-def content_hash(folder: Path, pattern: str = "*") -> str:
+def content_hash(folder: Path, pattern: str = "*", *, code: bool = False) -> str:
     """sha256 over the files of a model folder, memoised by path, size and time of change.
 
     Parameters
@@ -54,8 +54,11 @@ def content_hash(folder: Path, pattern: str = "*") -> str:
     folder : Path
     pattern : str
         Glob of the files that count; of these, weights, configuration, tokenizer and template.
+    code : bool
+        Whether Python files count too, since they are run.
     """
-    files = sorted(path for path in folder.glob(pattern) if path.is_file() and path.suffix in _READ)
+    read = (*_READ, ".py") if code else _READ
+    files = sorted(path for path in folder.glob(pattern) if path.is_file() and path.suffix in read)
     stamps = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
     memo_path = cache_folder() / "hashes.json"
     key = hashlib.sha256(json.dumps(stamps).encode()).hexdigest()

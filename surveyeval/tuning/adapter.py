@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,7 +97,8 @@ def save_adapter(folder: Path, wrapped: Any, record: Mapping[str, Any], *, repla
     replace : bool
         Whether a folder with content may give way.
     """
-    temporary = folder.with_name(f".{folder.name}.tmp")  # what a killed process left goes as well
+    # what a killed process left goes as well
+    temporary, aside = (folder.with_name(f".{folder.name}.{kind}") for kind in ("tmp", "old"))
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         # no look at the hub whether its vocabulary is the base's: embeddings are never trained
@@ -105,14 +107,21 @@ def save_adapter(folder: Path, wrapped: Any, record: Mapping[str, Any], *, repla
         (temporary / "README.md").write_text(_readme(record), encoding="utf-8")
         text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
         (temporary / RECORD).write_text(text, encoding="utf-8")
+        for path in temporary.iterdir():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+        sync_folder(temporary)
         if folder.exists() and any(folder.iterdir()):
             if not replace:
                 raise ConfigError("exists already", file=str(folder), hint="choose another --output, or --again")
-            shutil.rmtree(folder)
+            # aside as a whole: a folder that is half removed might load
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.replace(aside)
         temporary.replace(folder)
         sync_folder(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _name_base(path: Path, model: str) -> None:

@@ -117,8 +117,11 @@ def finetune(
         "held_out": sorted(held_out),
     }
     found = _found(output, identity, again=again)
+    checkpoint, lock = (output.with_name(f".{output.name}.{kind}") for kind in ("checkpoint", "lock"))
     if found is not None:
         progress.note(f"found finished adapter {output}; --again trains it anew")
+        for left in (checkpoint, lock):  # by a process that was killed when all was done
+            left.unlink(missing_ok=True)
         return Adapter(output, found)
     people = without_items(pilot.sample(human.sample), identity["held_out"])
     progress.note(f"training on {people.n} people, {dtype} on {device}")
@@ -127,8 +130,6 @@ def finetune(
     del model  # it holds the base's weights in memory, to score with
     wrapped = _wrapped(_base(base)[1], options, device, dtype)
     output.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint = output.with_name(f".{output.name}.checkpoint")
-    lock = output.with_name(f".{output.name}.lock")
     with held(lock) as alone:
         if not alone:
             raise ModelError(

@@ -142,7 +142,8 @@ def anes96():
 def test_tables_are_json_and_name_every_part(anes96):
     tables = describe(*anes96)
     assert set(tables) == {
-        "sizes", "distributions", "means", "coefficients", "coherence", "states", "states_by_group", "bounds", "mass", "groups"
+        "sizes", "distributions", "means", "coefficients", "coherence", "states", "states_by_group", "bounds", "mass", "groups",
+        "attention", "retest",
     }  # fmt: skip
     json.dumps(tables, allow_nan=False)
     assert tables["sizes"]["n_human"] == anes96[1].n

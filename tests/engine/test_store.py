@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from surveyeval.data.files import write_atomically
 from surveyeval.engine.plan import Block, make_plan
-from surveyeval.engine.store import BlockAnswers, ResponseLog
+from surveyeval.engine.store import BlockAnswers, ResponseLog, interviews_on_disk
 from surveyeval.errors import RunError
+from surveyeval.model.protocol import Failed
 
 
 def record(number: int) -> BlockAnswers:
@@ -29,18 +31,41 @@ def same(one: BlockAnswers, other: BlockAnswers) -> bool:
     return one.to_json() == other.to_json()
 
 
+def read(folder: Path) -> tuple[dict[int, BlockAnswers], str | None]:
+    log = ResponseLog(folder)
+    dropped = log.open()
+    return {number: log.record(number) for number in log}, dropped
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     log = ResponseLog(tmp_path)
     for number in range(3):
         log.append(record(number))
-    found, dropped = log.read()
+    found, dropped = read(tmp_path)
     assert dropped is None
-    assert list(found) == [0, 1, 2]
+    assert list(found) == list(log) == [0, 1, 2]
     assert all(same(found[number], record(number)) for number in range(3))
+    assert all(same(log.record(number), record(number)) for number in range(3))
     np.testing.assert_array_equal(found[2].mass["vote"], record(2).mass["vote"])
+    assert interviews_on_disk(tmp_path) == 6
 
 
-def test_a_log_cut_at_any_byte_loses_only_the_cut_record(tmp_path: Path) -> None:
+def test_the_last_record_of_a_block_holds(tmp_path: Path) -> None:
+    log = ResponseLog(tmp_path)
+    first = replace(record(0), failed=(Failed(1, "vote", "simulation", "the server was busy"),))
+    for one in (first, record(1), record(0)):
+        log.append(one)
+    seen: list[BlockAnswers] = []
+    again = ResponseLog(tmp_path)
+    again.open(seen.append)
+    assert [len(one.failed) for one in seen] == [1, 0, 0]
+    assert seen[0].failed == first.failed
+    assert again.record(0).failed == ()
+    assert interviews_on_disk(tmp_path) == 4
+
+
+def test_a_log_cut_at_any_byte_loses_only_the_cut_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)  # nothing is asked of the disk, which takes its time
     log = ResponseLog(tmp_path)
     ends = [0]
     for number in range(3):
@@ -49,10 +74,14 @@ def test_a_log_cut_at_any_byte_loses_only_the_cut_record(tmp_path: Path) -> None
     whole = log.path.read_bytes()
     for cut in range(len(whole)):
         log.path.write_bytes(whole[:cut])
-        found, dropped = log.read()
+        looked = ResponseLog(tmp_path)
+        assert (looked.open(mend=False) is None) == (cut in ends)
+        assert log.path.read_bytes() == whole[:cut]  # looking changes nothing
+        found, dropped = read(tmp_path)
         intact = sum(end <= cut for end in ends[1:])
         assert list(found) == list(range(intact))
         assert (dropped is None) == (cut in ends)
+        log.open()
         for number in range(intact, 3):
             log.append(record(number))
         assert log.path.read_bytes() == whole
@@ -66,7 +95,7 @@ def test_a_damaged_record_before_the_last_is_refused(tmp_path: Path) -> None:
     damaged[12] ^= 1
     log.path.write_bytes(bytes(damaged))
     with pytest.raises(RunError, match=r"responses\.log:1.*checksum"):
-        log.read()
+        read(tmp_path)
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

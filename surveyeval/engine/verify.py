@@ -1,0 +1,397 @@
+"""Computing a run again from what is stored, without its model, and comparing.
+
+Everything that follows from the task, the people and the stored answers is computed anew: hashes, the division of people, the
+plan, prompts, estimates and tables. What only the model can tell is named as such.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from surveyeval import __version__
+from surveyeval.data.files import digest, file_hashes
+from surveyeval.engine.experiment import Experiment, prepare, trained_on
+from surveyeval.engine.manifest import RunOptions, environment
+from surveyeval.engine.plan import make_plan
+from surveyeval.engine.prompts import examples
+from surveyeval.engine.recomputed import Outcome, compare_estimates, compare_tables
+from surveyeval.engine.responses import read_respondents, read_samples
+from surveyeval.engine.run import Run
+from surveyeval.engine.score import scored
+from surveyeval.engine.store import BlockAnswers, ResponseLog
+from surveyeval.errors import RunError, SurveyevalError
+from surveyeval.metric.protocol import Metric
+from surveyeval.model.build import build_elicitation, build_model
+from surveyeval.model.protocol import LanguageModel, Respondent
+from surveyeval.progress import Progress, Silent
+from surveyeval.task.human import HumanData, load_human
+from surveyeval.task.load import load_task
+from surveyeval.task.task import Task
+
+__all__ = ["Finding", "Verified", "divided_as", "verify"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    part : str
+    outcome : {"agrees", "differs", "unchecked"}
+    said : str
+        What was compared; what differs; or why it cannot be checked.
+    """
+
+    part: str
+    outcome: Outcome
+    said: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What became of a verification.
+
+    Parameters
+    ----------
+    run : Run
+    findings : tuple of Finding
+    """
+
+    run: Run
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs. What cannot be checked is no difference."""
+        return all(one.outcome != "differs" for one in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        found = [{"part": one.part, "outcome": one.outcome, "said": one.said} for one in self.findings]
+        return {"run": self.run.folder.name, "id": self.run.id, "ok": self.ok, "findings": found}
+
+
+def divided_as(stored: Run, task: Task, people: HumanData) -> Experiment:
+    """Divide the people again as a run did.
+
+    Raises
+    ------
+    RunError
+        When the test people are not those of the run.
+    """
+    recorded = stored.manifest["identity"]
+    options = RunOptions(**{**recorded["options"], "hidden": tuple(recorded["options"]["hidden"])})
+    experiment = prepare(task, people, options, [])
+    if digest(list(experiment.test.respondent)) == recorded["test"]:
+        return experiment
+    # people on whom its adapter was trained were left out
+    _, rows = experiment.split.divide(options.pilot)
+    path = stored.folder / "responses.parquet"
+    if path.exists():
+        answered = read_respondents(path)
+        rows = np.array([row for row in rows if people.sample.respondent[row] in answered], dtype=np.int64)
+    else:
+        trained = trained_on(build_model(stored.manifest["model"]["string"]).model, task, people)
+        rows = rows[~trained[rows]][: options.limit]
+    test = people.sample.take(rows)
+    if digest(list(test.respondent)) != recorded["test"]:
+        raise RunError(
+            "the test people are not those of this run",
+            file=stored.folder.name,
+            hint="were people added to the data, or was the run made by another version of surveyeval?",
+        )
+    return replace(experiment, test=test)
+
+
+def verify(
+    run: Run,
+    metrics: Sequence[Metric],
+    *,
+    task: str | Task | None = None,
+    data: str | None = None,
+    progress: Progress | None = None,
+) -> Verified:
+    """Verify a run; nothing is written.
+
+    Parameters
+    ----------
+    run : Run
+        Finished or not, wherever it lies.
+    metrics : sequence of Metric
+    task : str or Task, optional
+        Where the task is now; default: where the run found it.
+    data : str, optional
+        Where the data are now, of a run on other rows than the task's own.
+    progress : Progress, optional
+    """
+    return Verified(run, tuple(_Verification(run, metrics, task, data, progress or Silent()).findings()))
+
+
+class _Verification:
+    def __init__(
+        self, run: Run, metrics: Sequence[Metric], task: str | Task | None, data: str | None, progress: Progress
+    ) -> None:
+        self.run, self.metrics, self.given, self.data, self.progress = run, metrics, task, data, progress
+        self.manifest, self.identity = run.manifest, run.manifest["identity"]
+        self.environment = _others(self.manifest)
+
+    def findings(self) -> Iterator[Finding]:
+        yield self._compared(
+            "identity", "sha256 of all that makes the run what it is", self.run.id, digest(self.identity)
+        )
+        yield from self._files()
+        stored = self._stored_task()
+        yield self._hashed_task("stored task", stored)
+        yield from self._prompts(stored)
+        current = self._current_task(stored)
+        yield self._hashed_task("task", current)
+        people = self._people(current)
+        if not isinstance(people, HumanData):
+            yield Finding("data", "unchecked", people)
+        else:
+            yield self._compared("data", "sha256 of the rows of people", self.identity["data"], people.sha256)
+        experiment = self._experiment(current, people)
+        if isinstance(experiment, Finding):
+            yield experiment
+            yield from (
+                Finding(part, "unchecked", "needs the task and the people of the run")
+                for part in ("plan", "answers", "estimates", "tables")
+            )
+        else:
+            yield from self._division(experiment)
+            yield from self._answers(experiment)
+            yield from self._scores(experiment)
+        yield from self._model(experiment)
+        if self.environment:
+            yield Finding("versions", "unchecked", f"other versions than then: {self.environment}")
+
+    # ---- what is stored -------------------------------------------------------------------------------------------
+
+    def _files(self) -> Iterator[Finding]:
+        recorded: Mapping[str, str] = self.manifest.get("sha256") or {}
+        if not recorded:
+            yield Finding(
+                "files", "unchecked", "the manifest holds no hashes of files: the run is not finished, or old"
+            )
+        found = file_hashes(self.run.folder, *recorded)
+        for name, expected in recorded.items():
+            yield self._compared(name, "sha256 of the file", expected, found.get(name, "no such file"))
+
+    def _stored_task(self) -> Task | str:
+        try:
+            return load_task(str(self.run.folder / "task.yaml"), profile_set=self.identity["profile_set"])
+        except (SurveyevalError, OSError) as error:
+            return f"task.yaml of the run cannot be read: {error}"
+
+    def _hashed_task(self, part: str, task: Task | str) -> Finding:
+        if isinstance(task, str):
+            return Finding(part, "unchecked", task)
+        return self._compared(part, "sha256 of the task file", self.identity["task"], task.content_hash)
+
+    def _prompts(self, task: Task | str) -> Iterator[Finding]:
+        path = self.run.folder / "prompts.jsonl"
+        asking = (self.manifest.get("elicitation") or {}).get("text")
+        if asking is None or not path.exists():
+            why = "the model is not asked question by question" if asking is None else "the run has none yet"
+            yield Finding("prompts", "unchecked", why)
+            return
+        if isinstance(task, str):
+            yield Finding("prompts", "unchecked", task)
+            return
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        kept = [(line["arm"], [(turn["role"], turn["content"]) for turn in line["messages"]]) for line in lines]
+        hidden = frozenset(self.identity["options"]["hidden"])
+        made = [(arm, [(turn.role, turn.content) for turn in messages])
+                for arm, messages in examples(task, hidden, build_elicitation(asking))]  # fmt: skip
+        said = f"conversations of {len(made)} arm{'s' if len(made) != 1 else ''}, word for word"
+        yield Finding("prompts", "agrees" if kept == made else "differs", said)
+        yield Finding(
+            "rendered prompts", "unchecked", "what the chat template makes of them needs the model's tokenizer"
+        )
+
+    # ---- task and people ------------------------------------------------------------------------------------------
+
+    def _current_task(self, stored: Task | str) -> Task | str:
+        if isinstance(self.given, Task):
+            return self.given
+        where = self.given or self.run.config["task"]
+        try:
+            return load_task(where, profile_set=self.identity["profile_set"])
+        except SurveyevalError as error:
+            why = str(error.problems[0])
+        # the stored file is the same task, if what it needs is not looked up beside it
+        if isinstance(stored, Task) and not stored.spec.source.use.startswith("file:"):
+            return stored
+        return f"the task is not where it was; say where with --task ({why})"
+
+    def _people(self, task: Task | str) -> HumanData | str:
+        if isinstance(task, str):
+            return "needs the task"
+        config = self.run.config
+        try:
+            return load_human(task, data=self.data or config.get("data"), provenance=config.get("provenance"))
+        except SurveyevalError as error:
+            return f"the rows of people cannot be had: {error.problems[0]}"
+
+    def _experiment(self, task: Task | str, people: HumanData | str) -> Experiment | Finding:
+        if isinstance(task, str) or isinstance(people, str):
+            return Finding("split", "unchecked", "needs the task and the people of the run")
+        if task.content_hash != self.identity["task"] or people.sha256 != self.identity["data"]:
+            return Finding("split", "unchecked", "task or data are not those of the run, so nothing follows from them")
+        try:
+            return divided_as(self.run, task, people)
+        except RunError as error:
+            return Finding("split", "differs", error.problems[0].message)
+        except SurveyevalError as error:
+            return Finding("split", "unchecked", str(error))
+
+    def _division(self, experiment: Experiment) -> Iterator[Finding]:
+        identity, test = self.identity, experiment.test
+        yield self._compared("split", "permutation of people", identity["split"], experiment.split.hash)
+        yield self._compared(
+            "pilot", "who informs models", identity["pilot"], digest(list(experiment.pilot.respondent))
+        )
+        yield self._compared("test people", "who tests models", identity["test"], digest(list(test.respondent)))
+        plan = make_plan(list(test.respondent), experiment.options.draws, int(self.manifest["plan"]["block_size"]))
+        yield self._compared("plan", "which interviews are answered together", identity["plan"], plan.hash)
+
+    # ---- answers --------------------------------------------------------------------------------------------------
+
+    def _answers(self, experiment: Experiment) -> Iterator[Finding]:
+        """Every (respondent, item, draw) once, and codes that the task has."""
+        if self.run.status in ("running", "incomplete"):
+            yield from self._unfinished()
+            return
+        if not (self.run.folder / "responses.parquet").exists():
+            yield Finding("answers", "unchecked", f"there is no responses.parquet: the run is {self.run.status}")
+            return
+        task, test = experiment.task, experiment.test
+        table = self.run.responses
+        wanted = {
+            (name, item.name, draw)
+            for name in test.respondent for item in task.items for draw in range(experiment.options.draws)
+        }  # fmt: skip
+        seen = Counter(zip(table["respondent"], table["item"], table["draw"], strict=True))
+        lost, doubled = len(wanted - set(seen)), sum(count > 1 for count in seen.values())
+        strange = len(set(seen) - wanted)
+        said = f"{len(wanted)} answers, one for each respondent, item and draw"
+        if lost or doubled or strange:
+            said += f": {lost} missing, {doubled} more than once, {strange} that nobody asked for"
+        yield Finding("answers", "differs" if lost or doubled or strange else "agrees", said)
+        codes = {item.name: set(item.codes) for item in task.items}
+        known = [
+            (code in codes.get(item, ())) == (state == "answered")
+            for item, code, state in zip(table["item"], table["code"], table["state"], strict=True)
+        ]
+        wrong = len(known) - sum(known)
+        yield Finding("codes", "differs" if wrong else "agrees",
+                      f"{wrong} answers without a code of their item" if wrong else "every answer has a code of its item")  # fmt: skip
+        counts = Counter(table["state"])
+        kept = {state: count for state, count in self.manifest["counts"].items() if state != "interviews"}
+        now = {state: counts[state] for state in kept}
+        yield Finding("counts", "agrees" if kept == now else "differs", f"answers by state: {_listed(now)}")
+
+    def _unfinished(self) -> Iterator[Finding]:
+        interviews: dict[int, int] = {}
+
+        def see(record: BlockAnswers) -> None:
+            interviews[record.block.number] = record.block.stop - record.block.start
+
+        try:
+            torn = ResponseLog(self.run.folder).open(see, mend=False)
+        except RunError as error:
+            yield Finding("answers", "differs", str(error))
+            return
+        said = f"{sum(interviews.values())} interviews of an unfinished run have the right checksums"
+        yield Finding("answers", "agrees", f"{said}; a torn last record is left out" if torn else said)
+
+    # ---- scores ---------------------------------------------------------------------------------------------------
+
+    def _scores(self, experiment: Experiment) -> Iterator[Finding]:
+        if not self.run.scored or self.run.status != "complete":
+            yield Finding("estimates", "unchecked", "the run is not scored")
+            return
+        try:
+            simulated = {
+                self.run.model: read_samples(
+                    experiment.task, experiment.test, experiment.options.draws, self.run.responses_path
+                )
+            }
+        except RunError as error:
+            yield Finding("estimates", "differs", f"cannot be made of these answers: {error.problems[0].message}")
+            return
+        _, estimates, tables = next(scored(experiment, [self.run], self.metrics, self.progress, simulated))
+        for part, name, text, look in (
+            ("estimates", "metrics.json", estimates, compare_estimates),
+            ("tables", "tables.json", tables, compare_tables),
+        ):
+            kept = (self.run.folder / name).read_text()
+            if kept == text:
+                yield Finding(part, "agrees", f"{name} to the last byte")
+                continue
+            outcome, said = look(json.loads(kept), json.loads(text))
+            if outcome == "differs" and self.environment:
+                said += f"; other versions than then: {self.environment}"
+            yield Finding(part, outcome, said)
+
+    # ---- the model ------------------------------------------------------------------------------------------------
+
+    def _model(self, experiment: Experiment | Finding) -> Iterator[Finding]:
+        made = self.manifest["model"]
+        kind, value = made["fingerprint"]["kind"], made["fingerprint"]["value"]
+        if kind == "declared":
+            yield Finding("model", "unchecked", "what stands behind a server's name is for the server to know")
+        else:
+            yield self._fingerprint(made["string"], value, experiment)
+        yield Finding(
+            "simulation", "unchecked", "whether the model gives these answers: `surveyeval run --again` asks it"
+        )
+
+    def _fingerprint(self, string: str, value: str, experiment: Experiment | Finding) -> Finding:
+        try:
+            model = build_model(string).model
+            if isinstance(model, LanguageModel) and not hasattr(model, "weights_hash"):
+                return Finding("model", "unchecked", "needs the model")
+            if isinstance(model, Respondent) and model.capabilities.needs_pilot:
+                if isinstance(experiment, Finding):
+                    return Finding("model", "unchecked", "needs the pilot people")
+                model.fit(experiment.task, experiment.pilot)
+            found = model.fingerprint().value
+        except Exception as error:  # a plugin's model may raise what it likes where its weights are missing
+            return Finding("model", "unchecked", f"the model is not here: {error}")
+        if found != value and self.environment:
+            return Finding(
+                "model", "unchecked", f"the fingerprint holds versions, and these are others: {self.environment}"
+            )
+        return self._compared("model", "fingerprint", value, found)
+
+    def _compared(self, part: str, what: str, expected: str, found: str) -> Finding:
+        if expected == found:
+            return Finding(part, "agrees", f"{what}: {_short(expected)}")
+        return Finding(part, "differs", f"{what}: stored {_short(expected)}, now {_short(found)}")
+
+
+def _short(value: str) -> str:
+    return value if len(value) < 40 or " " in value else value[:12]
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())
+
+
+def _others(manifest: Mapping[str, Any]) -> str:
+    """Versions that are others than those of the run, in words."""
+    then = {**manifest.get("environment", {}), "surveyeval": manifest.get("surveyeval")}
+    here = {**environment(), "surveyeval": __version__}
+    return ", ".join(
+        f"{name} {here.get(name, 'missing')} (then {then.get(name, 'missing')})"
+        for name in dict.fromkeys([*then, *here])
+        if then.get(name) != here.get(name)
+    )

@@ -1,0 +1,255 @@
+"""What can be computed again is, and every change of what is stored shows; an unfinished run is scored as far as it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from surveyeval import api
+from surveyeval.cli.main import cli
+from surveyeval.engine.run import Run
+from surveyeval.engine.verify import Verified
+from surveyeval.errors import ConfigError, ModelError, RunError
+from surveyeval.task.load import load_task
+from tests.engine.talkers import Talker, run
+from tests.tuning import survey
+
+FAST = ("js_distance", "joint_log_loss", "accuracy")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_metrics() -> Iterator[None]:
+    chosen = [metric for metric in api.metrics() if metric.spec.name in FAST]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "metrics", lambda progress=None: chosen)
+        yield
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return survey.write(tmp_path_factory.mktemp("survey"), survey.people(100))
+
+
+@pytest.fixture(scope="module")
+def made(task: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    with pytest.MonkeyPatch.context() as patch:
+        return run(patch, task, tmp_path_factory.mktemp("runs"), Talker(block=8), limit=40, draws=2)[0]
+
+
+@pytest.fixture
+def copy(made: Run, tmp_path: Path) -> Path:
+    """A run in another directory."""
+    return Path(shutil.copytree(made.folder, tmp_path / "elsewhere" / made.folder.name))
+
+
+def outcomes(found: Verified) -> dict[str, str]:
+    return {one.part: one.outcome for one in found.findings}
+
+
+def test_a_run_that_nobody_touched_agrees_wherever_it_lies(copy: Path) -> None:
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    found = api.verify(copy)
+    assert found.ok
+    assert outcomes(found) == {
+        "identity": "agrees", "responses.parquet": "agrees", "prompts.jsonl": "agrees", "metrics.json": "agrees",
+        "tables.json": "agrees", "stored task": "agrees", "prompts": "agrees", "rendered prompts": "unchecked", "task": "agrees",
+        "data": "agrees", "split": "agrees", "pilot": "agrees", "test people": "agrees", "plan": "agrees", "answers": "agrees",
+        "codes": "agrees", "counts": "agrees", "estimates": "agrees", "tables": "agrees", "model": "unchecked",
+        "simulation": "unchecked",
+    }  # fmt: skip
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
+def _edited(path: Path, change: Callable[[Any], Any]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content, indent=0) + "\n")
+
+
+def _answers(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    table = pd.read_parquet(folder / "responses.parquet")
+    change(table).to_parquet(folder / "responses.parquet", index=False)
+
+
+def _estimate(folder: Path) -> None:
+    def change(content: Any) -> None:
+        row = next(one for one in content["estimates"] if one["metric"] == "accuracy" and one["value"] is not None)
+        row["value"] += 0.01
+
+    _edited(folder / "metrics.json", change)
+
+
+def _flip(table: pd.DataFrame) -> pd.DataFrame:
+    row = table.index[table["item"] == "act"][0]
+    table.loc[row, "code"] = "no" if table.loc[row, "code"] == "yes" else "yes"
+    return table
+
+
+def _prompt(folder: Path) -> None:
+    path = folder / "prompts.jsonl"
+    path.write_text(path.read_text().replace("survey", "study", 1))
+
+
+CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
+    "an estimate": (_estimate, {"metrics.json", "estimates"}),
+    "an answer": (lambda folder: _answers(folder, _flip), {"responses.parquet", "estimates", "tables"}),
+    "an answer that is missing": (
+        lambda folder: _answers(folder, lambda table: table.iloc[1:]),
+        {"responses.parquet", "answers", "counts", "estimates", "tables"},
+    ),
+    "an answer that is there twice": (
+        lambda folder: _answers(folder, lambda table: pd.concat([table, table.iloc[:1]])),
+        {"responses.parquet", "answers", "counts", "estimates"},
+    ),
+    "a code that the item does not have": (
+        lambda folder: _answers(folder, lambda table: table.assign(code=["7", *table["code"][1:]])),
+        {"responses.parquet", "codes", "estimates", "tables"},
+    ),
+    "an option": (
+        lambda folder: _edited(folder / "manifest.json", lambda made: made["identity"]["options"].update(seed=9)),
+        {"identity", "estimates", "tables"},
+    ),
+    "the prompt": (_prompt, {"prompts.jsonl", "prompts"}),
+    "the stored task": (
+        lambda folder: (folder / "task.yaml").write_text((folder / "task.yaml").read_text().replace("tiny survey", "survey")),
+        {"stored task"},
+    ),
+    "a table": (lambda folder: (folder / "tables.json").write_text("{}\n"), {"tables.json", "tables"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_every_change_shows(what: str, copy: Path) -> None:
+    change, expected = CHANGES[what]
+    change(copy)
+    found = api.verify(copy)
+    assert not found.ok
+    differing = {part for part, outcome in outcomes(found).items() if outcome == "differs"}
+    # whether the estimates change with an answer depends on the answer; that the file does not
+    assert differing <= expected
+    assert differing >= expected - {"estimates", "tables"}
+    if what in ("an estimate", "an answer that is missing"):
+        assert "estimates" in differing
+
+
+def test_people_and_tasks_that_changed_since_are_named(made: Run, task: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(task, moved)
+    assert api.verify(made, task=str(moved)).ok
+    survey.write(moved, survey.people(100, seed=2))
+    found = {one.part: one for one in api.verify(made, task=str(moved)).findings}
+    assert found["data"].outcome == "differs"
+    assert found["task"].outcome == "agrees"
+    assert found["split"].outcome == found["estimates"].outcome == "unchecked"
+    survey.write(moved, survey.people(100), title="Another")
+    found = {one.part: one for one in api.verify(made, task=str(moved)).findings}
+    assert (found["task"].outcome, found["data"].outcome) == ("differs", "agrees")
+
+
+def test_a_task_that_is_not_there_leaves_what_does_not_need_it(copy: Path) -> None:
+    text = (copy / "config.yaml").read_text()
+    (copy / "config.yaml").write_text("\n".join("task: nowhere/task.yaml" if line.startswith("task:") else line
+                                                for line in text.splitlines()) + "\n")  # fmt: skip
+    found = {one.part: one for one in api.verify(copy).findings}
+    assert found["task"].outcome == "unchecked"
+    assert "say where with --task" in found["task"].said
+    assert found["metrics.json"].outcome == "agrees"
+    assert found["estimates"].outcome == "unchecked"
+
+
+def test_the_command_says_it_and_its_exit_code_tells(copy: Path) -> None:
+    good = CliRunner().invoke(cli, ["verify", str(copy)])
+    assert good.exit_code == 0
+    assert "nothing differs" in good.output
+    for words in ("metrics.json to the last byte", "Not checked", "surveyeval run --again"):
+        assert words in " ".join(good.output.split())
+    _estimate(copy)
+    bad = CliRunner().invoke(cli, ["verify", str(copy), "--json"])
+    assert bad.exit_code == 1
+    content = json.loads(bad.stdout)
+    assert not content["ok"]
+    assert any(one["part"] == "estimates" and "other values of accuracy" in one["said"] for one in content["findings"])
+    assert "2 differences" in CliRunner().invoke(cli, ["verify", str(copy)]).output
+
+
+def test_a_baseline_is_known_by_its_fingerprint(task: Path, tmp_path: Path) -> None:
+    (one,) = api.run(task=str(task), model="baseline:cell", limit=30, splits=2, output=tmp_path)
+    found = {one.part: one for one in api.verify(one).findings}
+    assert found["model"].outcome == "agrees"
+    assert found["prompts"].outcome == "unchecked"
+
+
+# ---- unfinished runs ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Three of five blocks of the first draw are answered."""
+    with pytest.raises(ModelError):
+        run(monkeypatch, task, tmp_path / "runs", Talker(block=8, fails_at=3 * 11 + 2), limit=40, draws=2)
+    (one,) = api.runs(tmp_path / "runs")
+    return one
+
+
+def test_an_unfinished_run_is_verified_as_far_as_it_is(stopped: Run) -> None:
+    found = api.verify(stopped)
+    assert found.ok
+    assert outcomes(found)["answers"] == "agrees"
+    assert outcomes(found)["estimates"] == "unchecked"
+    log = stopped.folder / "responses.log"
+    log.write_bytes(log.read_bytes().replace(b'"paired":true', b'"paired":null', 1))
+    assert outcomes(api.verify(stopped))["answers"] == "differs"
+
+
+def test_an_unfinished_run_is_scored_as_far_as_it_is_and_goes_on(
+    stopped: Run, made: Run, task: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in stopped.folder.iterdir()}
+    with pytest.raises(RunError, match=r"answers of this run are not complete.*score --partial"):
+        api.score([stopped.folder])
+    (part,) = api.score([stopped.folder], partial=True)
+    assert part.folder == stopped.folder / "partial"
+    assert part.status == "partial"
+    assert part.manifest["partial"] == {"people": 24, "of_people": 40, "draws": 1, "of_draws": 2, "failed": 0}
+    assert {path.name: path.read_bytes() for path in stopped.folder.iterdir() if path.is_file()} == before
+    card = " ".join(part.card.with_suffix(".md").read_text().split())
+    assert (
+        "Partial run: it is not finished. 24 of 40 test rows are answered, 0 answers failed. Not for quoting." in card
+    )
+    # the probability that the model gave to the answers of those people alone, averaged by hand
+    task_ = load_task(str(task))
+    responses = made.responses[(made.responses["draw"] == 0) & (made.responses["item"] == "act")]
+    first = responses.iloc[:24].set_index("respondent")["probabilities"]
+    people = pd.read_csv(task / "answers.csv", dtype=str).set_index("person")["act"]
+    expected = sum(given[["no", "yes"].index(people[person])] for person, given in first.items()) / 24
+    rows = part.estimates[(part.estimates["metric"] == "accuracy") & (part.estimates["quantity"] == "estimate")]
+    (value,) = rows[(rows["item"] == "act") & (rows["name"] == "accuracy") & (rows["model"] == "words")]["value"]
+    assert value == pytest.approx(expected)
+    assert {item.name for item in task_.items} >= {"act"}
+    assert api.runs(stopped.folder.parent)[0].folder == stopped.folder  # the part is no run of the folder
+    (again,) = run(monkeypatch, task, stopped.folder.parent, Talker(block=8), limit=40, draws=2)
+    assert again.folder == stopped.folder
+    assert (again.folder / "metrics.json").read_bytes() == (made.folder / "metrics.json").read_bytes()
+
+
+def test_what_cannot_be_scored_in_part_is_said(
+    stopped: Run, task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match="one is scored at a time"):
+        api.score([stopped.folder, stopped.folder], partial=True)
+    (stopped.folder / "responses.log").write_bytes(b"")
+    with pytest.raises(RunError, match="0 of 40 interviews are answered, 4 are needed"):
+        api.score([stopped.folder], partial=True)
+
+
+def test_the_command_scores_a_part(stopped: Run) -> None:
+    done = CliRunner().invoke(cli, ["score", "--partial", str(stopped.folder)])
+    assert done.exit_code == 0, done.output
+    assert "PARTIAL: 24 of 40 are answered: not for quoting." in done.output
