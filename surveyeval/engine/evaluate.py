@@ -120,17 +120,17 @@ class _Weights:
 
     def __init__(self, membership: FloatArray) -> None:
         self._membership = membership
-        self._made: dict[int, tuple[FloatArray, FloatArray]] = {}
+        self._made: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = {}
 
-    def of(self, sample: Sample) -> FloatArray:
-        """(rows, n) weights of a sample."""
+    def of(self, sample: Sample, *, whole: bool = True) -> FloatArray:
+        """(rows, n) weights of a sample, or the first two rows, the two directions of a split."""
         key = id(sample.weight)
         if key not in self._made:
             made = self._membership if np.all(sample.weight == 1) else self._membership * sample.weight
             made = made if made.base is None else made.copy()  # a view of what somebody else may write to
             made.flags.writeable = False
-            self._made[key] = (sample.weight, made)  # the column is kept, so that its id stays its own
-        return self._made[key][1]
+            self._made[key] = (sample.weight, made, made[:2])  # the column is kept, so that its id stays its own
+        return self._made[key][1 if whole else 2]
 
 
 class _Evaluation:
@@ -259,8 +259,9 @@ class _Evaluation:
                     if comparison is None:
                         comparison = metric.compare(self.task, self.human, sample, self.pilot, cache)
                     # without a jackknife interval nothing but the two directions of the split is needed
-                    rows = slice(None) if metric.spec.interval == "jackknife" else slice(2)
-                    values = comparison.values(people.of(self.human)[rows], stand_ins.of(sample)[rows], shuffle)
+                    whole = metric.spec.interval == "jackknife"
+                    weighted = people.of(self.human, whole=whole), stand_ins.of(sample, whole=whole)
+                    values = comparison.values(*weighted, shuffle)
                     found[key] = Halved.of(values, metric.spec, named=split == 0)
             return found
 

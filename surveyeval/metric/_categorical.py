@@ -10,6 +10,8 @@ Firth's logit. Estimates are finite where a term separates the outcomes.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,8 @@ __all__ = ["MultinomialLogit", "OrderedLogit"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+#: Linear predictors and cuts are taken for no farther than this from the middle of the cuts.
+_FARTHEST = 300.0
 Scores = tuple[FloatArray, FloatArray, FloatArray]
 
 
@@ -76,6 +80,13 @@ class MultinomialLogit:
         residual *= w
         return (residual @ self.X).transpose(1, 0, 2).reshape(b, -1), flat, inverse
 
+    def of_rows(self, theta: FloatArray, inverse: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See `surveyeval.metric._zeros.Likelihood`."""
+        mu, p = self.probabilities(theta[None]), self.X.shape[1]
+        added = self._pseudo(mu, inverse.reshape(1, self.free, p, self.free, p))
+        by_row = [np.hstack([one[0][:, None] * self.X for one in part]) for part in (self.chosen[:, None] - mu, added)]
+        return by_row[0], by_row[1]
+
     def observed(self, theta: FloatArray, w: FloatArray) -> FloatArray:
         """(P, P) observed information for (P,) parameters and (n,) weights: the expected one, the link being canonical."""
         return np.asarray(self.scores(theta[None], w[None], reduced=False)[1][0])
@@ -113,8 +124,15 @@ class OrderedLogit:
     """
 
     def __init__(self, Z: FloatArray, y: IntArray, outcomes: int) -> None:
-        self.Z, self.y, self.cuts, self.packed = Z, y, outcomes - 1, Packed(Z)
+        self.Z, self.y, self.cuts = Z, y, outcomes - 1
         self.chosen = (y == np.arange(outcomes)[:, None]).astype(float)
+        #: Rows in the order of outcomes, so that those of one outcome are a slice; None where they are in it already.
+        self._order = None if (y[1:] >= y[:-1]).all() else np.argsort(y, kind="stable")
+        ordered = Z if self._order is None else Z[self._order]
+        self._packed = Packed(ordered)
+        bounds = np.searchsorted(np.sort(y), np.arange(outcomes + 1))
+        self._own_rows = [slice(int(first), int(last)) for first, last in pairwise(bounds)]
+        self._with_one = np.column_stack([np.ones(len(Z)), ordered])
 
     def start(self, w: FloatArray) -> FloatArray:
         """Cuts of the shares of the outcomes, half a respondent added to each."""
@@ -132,47 +150,137 @@ class OrderedLogit:
         b, n, q = len(theta), len(self.Z), self.cuts
         below, above = np.empty((q + 2, b, n)), np.empty((q + 2, b, n))
         below[0], below[-1], above[0], above[-1] = 0.0, 1.0, 1.0, 0.0
-        eta = theta[:, :q].T[:, :, None] - theta[:, q:] @ self.Z.T
-        np.clip(eta, -500, 500, out=eta)
-        tail = np.exp(-np.abs(eta))
-        near, far = 1 / (1 + tail), tail / (1 + tail)
-        below[1:-1], above[1:-1] = np.where(eta > 0, near, far), np.where(eta > 0, far, near)
+        self._at_cuts(theta, self.Z, below[1:-1], above[1:-1])
         return below, above
+
+    def _at_cuts(self, theta: FloatArray, Z: FloatArray, below: FloatArray, above: FloatArray) -> None:
+        """Fill in (cuts, b, n) P(y < k) and one minus it; odds are a product, so that one exponential serves all cuts."""
+        q = self.cuts
+        cuts = theta[:, :q]
+        middle = cuts.mean(axis=1, keepdims=True)
+        odds = theta[:, q:] @ Z.T
+        odds -= middle
+        np.clip(odds, -_FARTHEST, _FARTHEST, out=odds)
+        np.exp(odds, out=odds)
+        factors = np.exp(np.clip(middle - cuts, -_FARTHEST, _FARTHEST))
+        for k in range(q):
+            np.multiply(odds, factors[:, k, None], out=above[k])
+            np.add(above[k], 1.0, out=below[k])
+            np.reciprocal(below[k], out=below[k])
+            above[k] *= below[k]
+
+    def _apart(self, theta: FloatArray) -> FloatArray:
+        """(cuts - 1, b) one minus the ratio of the odds at neighbouring cuts."""
+        return np.maximum(-np.expm1(-np.diff(theta[:, : self.cuts], axis=1)), 1e-300).T
 
     def _ratios(self, theta: FloatArray, below: FloatArray, above: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Density at cut k over the probability of the outcome below it, and over that of the outcome above it."""
         apart = np.ones((self.cuts + 1, len(theta), 1))
-        apart[1:-1, :, 0] = np.maximum(-np.expm1(-np.diff(theta[:, : self.cuts], axis=1)), 1e-300).T
+        apart[1:-1, :, 0] = self._apart(theta)
         return above[1:-1] / (above[:-2] * apart[:-1]), below[1:-1] / (below[2:] * apart[1:])
 
     def scores(self, theta: FloatArray, w: FloatArray, *, reduced: bool = True) -> Scores:
-        """See `surveyeval.metric._zeros.Likelihood`."""
+        """See `surveyeval.metric._zeros.Likelihood`.
+
+        With the density d_k at cut k and the probability of the outcome between two cuts, d_k d_k+1 over that probability is
+        ``P(y <= k) P(y > k + 1)`` over one minus the ratio of the odds: no entry needs a quotient of small numbers.
+        """
         q, m = self.cuts, self.Z.shape[1]
-        below, above = self.cumulative(theta)
-        lower, upper = self._ratios(theta, below, above)
-        density = below[1:-1] * above[1:-1]
-        both = density * (below[2:] - below[:-2])
-        information = np.empty((len(theta), q + m, q + m))
+        if self._order is not None:
+            w = w[:, self._order]
+        one = self._with_one
+        below, above = np.empty((q, *w.shape)), np.empty((q, *w.shape))
+        self._at_cuts(theta, one[:, 1:], below, above)
+        apart = self._apart(theta)
+        both, beside = self._beside(below, above, w)
+        shared = np.vecdot(beside, one[:, 0]) / apart
+        across = both @ one
+        information = np.zeros((len(theta), q + m, q + m))
         places = np.arange(q)
-        information[:, :q, :q] = 0.0
-        information[:, places, places] = np.sum(w * density * (lower + upper), axis=-1).T
-        beside = -np.sum(w * upper[:-1] * density[1:], axis=-1).T
-        information[:, places[:-1], places[1:]] = information[:, places[1:], places[:-1]] = beside
-        across = -(w * both) @ self.Z
-        information[:, :q, q:] = across.transpose(1, 0, 2)
-        information[:, q:, :q] = across.transpose(1, 2, 0)
-        information[:, q:, q:] = self.packed.gram(w * both.sum(axis=0))
+        information[:, places, places] = across[:, :, 0].T
+        information[:, places[:-1], places[:-1]] += shared.T
+        information[:, places[1:], places[1:]] += shared.T
+        information[:, places[:-1], places[1:]] = information[:, places[1:], places[:-1]] = -shared.T
+        information[:, :q, q:] = -across[:, :, 1:].transpose(1, 0, 2)
+        information[:, q:, :q] = -across[:, :, 1:].transpose(1, 2, 0)
+        information[:, q:, q:] = self._packed.gram(both.sum(axis=0))
         inverse = np.linalg.inv(information)
-        cut = self.chosen[:-1, None] * lower - self.chosen[1:, None] * upper
-        slope = self._own(above) - self._own(below, 0)
+        cut, slope = self._of_outcomes(w, below, above, apart)
         if reduced:
-            pseudo = self._pseudo(density, below, above, inverse)
-            first, last = np.zeros_like(pseudo[:1]), np.zeros_like(pseudo[:1])
-            change = np.diff(np.concatenate([first, pseudo, last]), axis=0)
-            cut += change[:-1] * lower - change[1:] * upper
-            slope = slope + (pseudo * (below[2:] - below[:-2])).sum(axis=0)
-        score = np.hstack([np.sum(w * cut, axis=-1).T, -(w * slope) @ self.Z])
-        return score, information, inverse
+            bend = self._bend(below, above, inverse)
+            along = np.zeros_like(slope)
+            for k in range(q):
+                both[k] *= bend[k]
+                along += both[k]
+                if k + 1 < q:
+                    bend[k] -= bend[k + 1]
+            cut += np.vecdot(both, one[:, 0])
+            moved = np.vecdot(beside, bend[:-1]) / apart
+            cut[:-1] += moved
+            cut[1:] -= moved
+            slope += along
+        return np.hstack([cut.T, -(slope @ one[:, 1:])]), information, inverse
+
+    def _beside(self, below: FloatArray, above: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Weight times density times the probability of the two outcomes beside a cut; and what neighbouring cuts share."""
+        q = self.cuts
+        both, beside = below * above, below[:-1] * above[1:]
+        for k in range(q):
+            both[k] *= (below[k + 1] if k + 1 < q else 1.0) - (below[k - 1] if k else 0.0)
+            both[k] *= w
+            if k + 1 < q:
+                beside[k] *= w
+        return both, beside
+
+    def of_rows(self, theta: FloatArray, inverse: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See `surveyeval.metric._zeros.Likelihood`."""
+        theta, one = theta[None], self._with_one
+        below, above = np.empty((self.cuts, 1, len(one))), np.empty((self.cuts, 1, len(one)))
+        self._at_cuts(theta, one[:, 1:], below, above)
+        both, beside = self._beside(below, above, np.ones((1, len(one))))
+        bend = self._bend(below, above, inverse[None])
+        cut = both * bend
+        along = cut.sum(axis=0)
+        moved = beside * (bend[:-1] - bend[1:]) / self._apart(theta)[:, :, None]
+        cut[:-1] += moved
+        cut[1:] -= moved
+        added = np.empty((len(one), theta.shape[1]))
+        added[slice(None) if self._order is None else self._order] = np.hstack([cut[:, 0].T, -along.T * one[:, 1:]])
+        return self.contributions(theta, np.ones((1, len(one))))[0], added
+
+    def _of_outcomes(
+        self, w: FloatArray, below: FloatArray, above: FloatArray, apart: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """(cuts, b) scores of cuts without adjustment, and (b, n) minus those of each row's linear predictor."""
+        q = self.cuts
+        cut, slope = np.zeros((q, len(w))), np.empty_like(w)
+        for k, rows in enumerate(self._own_rows):  # outcome k lies above cut k - 1 and below cut k, counted from 0
+            own = slope[:, rows]
+            if k == 0:
+                own[:] = above[0][:, rows]
+                cut[0] += np.vecdot(w[:, rows], own)
+            elif k == q:
+                np.negative(below[-1][:, rows], out=own)
+                cut[-1] += np.vecdot(w[:, rows], own)
+            else:
+                np.subtract(above[k][:, rows], below[k - 1][:, rows], out=own)
+                cut[k] += np.vecdot(w[:, rows], above[k][:, rows] / above[k - 1][:, rows]) / apart[k - 1]
+                cut[k - 1] -= np.vecdot(w[:, rows], below[k - 1][:, rows] / below[k][:, rows]) / apart[k - 1]
+            own *= w[:, rows]
+        return cut, slope
+
+    def _bend(self, below: FloatArray, above: FloatArray, inverse: FloatArray) -> FloatArray:
+        """(cuts, b, n) half the slope of the density over the density, times the variance of the linear predictor."""
+        q = self.cuts
+        bend = above - below
+        common = self._packed.quadratic(inverse[:, q:, q:])
+        ends = np.concatenate([inverse[:, range(q), range(q), None], -2 * inverse[:, :q, q:]], axis=2)
+        for k in range(q):
+            variance = ends[:, k] @ self._with_one.T
+            variance += common
+            bend[k] *= variance
+        bend *= 0.5
+        return bend
 
     def observed(self, theta: FloatArray, w: FloatArray) -> FloatArray:
         """(P, P) observed information for (P,) parameters and (n,) weights."""
@@ -195,14 +303,6 @@ class OrderedLogit:
     def _own(self, cumulative: FloatArray, shift: int = 1) -> FloatArray:
         """(b, n) entry of each row's own outcome."""
         return cumulative[self.y + shift, :, np.arange(len(self.y))].T
-
-    def _pseudo(self, density: FloatArray, below: FloatArray, above: FloatArray, inverse: FloatArray) -> FloatArray:
-        """(cuts, b, n) half the second derivative at each cut times the variance of the linear predictor there."""
-        q = self.cuts
-        places = np.arange(q)
-        v = self.packed.quadratic(inverse[:, q:, q:]) - 2 * (inverse[:, :q, q:].transpose(1, 0, 2) @ self.Z.T)
-        v += inverse[:, places, places].T[:, :, None]
-        return np.asarray(0.5 * density * (above[1:-1] - below[1:-1]) * v)
 
     def contributions(self, theta: FloatArray, w: FloatArray) -> FloatArray:
         """(b, n, P) each row's part of the score, without adjustment."""

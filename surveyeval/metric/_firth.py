@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from surveyeval.metric._batches import Packed
+from surveyeval.metric._batches import Packed, batches
 
 __all__ = ["climb", "follow"]
 
@@ -121,6 +121,16 @@ def _first(Z: FloatArray, y: FloatArray, w: FloatArray, packed: Packed) -> tuple
 
 
 def _others(
+    Z: FloatArray, y: FloatArray, weight: FloatArray, packed: Packed, start: FloatArray, curvature: FloatArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    B, p = len(weight), Z.shape[1]
+    beta, se, small = np.empty((B, p)), np.empty((B, p)), np.empty(B, dtype=bool)
+    for some in batches(np.arange(B), len(Z)):
+        beta[some], se[some], small[some] = _newton(Z, y, weight[some], packed, start, curvature)
+    return beta, se, small
+
+
+def _newton(
     Z: FloatArray, y: FloatArray, weight: FloatArray, packed: Packed, start: FloatArray, curvature: FloatArray
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     B, p = len(weight), Z.shape[1]

@@ -100,16 +100,30 @@ def expected_coverage(counts: IntArray, size: IntArray) -> FloatArray:
     return result
 
 
-def _columns(sample: Sample, items: Sequence[str], sizes: Sequence[int]) -> tuple[IntArray, BoolArray]:
+def _columns(
+    sample: Sample, items: Sequence[str], sizes: Sequence[int], bins: Sequence[IntArray] | None
+) -> tuple[IntArray, BoolArray]:
     """(n, J) symbols, `not_asked` being one more symbol, and who has a symbol for every item."""
     symbols = np.empty((sample.n, len(items)), dtype=np.int64)
     for j, (name, k) in enumerate(zip(items, sizes, strict=True)):
-        symbols[:, j] = np.where(sample.states[name] == State.NOT_ASKED, k, sample.answers[name])
+        answers = sample.answers[name]
+        given = answers if bins is None else np.where(answers >= 0, bins[j][answers], -1)
+        symbols[:, j] = np.where(sample.states[name] == State.NOT_ASKED, k, given)
     return symbols, np.all(symbols >= 0, axis=1)
 
 
 class PatternTable:
     """Patterns of one sample.
+
+    Parameters
+    ----------
+    sample : Sample
+    items : sequence of str
+    sizes : sequence of int
+        Symbols of each item: options, or the groups that they are put into.
+    arm : (n,) int array
+    bins : sequence of (K,) int array, optional
+        Group of each option of each item; default: every option is its own.
 
     Attributes
     ----------
@@ -119,8 +133,15 @@ class PatternTable:
         Codes of the distinct patterns, ascending; comparable between samples of one task.
     """
 
-    def __init__(self, sample: Sample, items: Sequence[str], sizes: Sequence[int], arm: IntArray) -> None:
-        symbols, self.complete = _columns(sample, items, sizes)
+    def __init__(
+        self,
+        sample: Sample,
+        items: Sequence[str],
+        sizes: Sequence[int],
+        arm: IntArray,
+        bins: Sequence[IntArray] | None = None,
+    ) -> None:
+        symbols, self.complete = _columns(sample, items, sizes, bins)
         self._radix = [k + 1 for k in sizes]
         # Python's integers when 63 bits do not hold every possible pattern.
         possible = np.prod([float(k) for k in self._radix])
@@ -199,12 +220,15 @@ def _distinct(row: IntArray, codes: IntArray, possible: int, n_rows: int) -> Int
     return np.bincount(np.unique(row * possible + codes) // possible, minlength=n_rows)
 
 
-def pattern_table(task: Task, sample: Sample, items: Sequence[str], cache: dict[Any, Any]) -> PatternTable:
-    """Patterns of a sample over some items, computed once per sample."""
-    sizes = [task.item(name).k for name in items]
+def pattern_table(
+    task: Task, sample: Sample, items: Sequence[str], cache: dict[Any, Any], *, binned: bool = True
+) -> PatternTable:
+    """Patterns of a sample over some items, computed once per sample; `binned`: over the groups of ``bins:``."""
+    bins = [task.item(name).bins if binned else np.arange(task.item(name).k) for name in items]
+    sizes = [int(one.max()) + 1 for one in bins]
     return once(
         cache,
         sample,
-        ("patterns", tuple(items)),
-        lambda: PatternTable(sample, items, sizes, arm_index(task, sample, cache)),
+        ("patterns", tuple(items), binned),
+        lambda: PatternTable(sample, items, sizes, arm_index(task, sample, cache), bins),
     )

@@ -44,6 +44,8 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 T = TypeVar("T")
 
+#: Numbers in columns that are held as they are used (8 MiB).
+_SMALL = 2**20
 #: Numbers in a weight matrix that is put in order as a whole (32 MiB); larger ones are taken in parts, and not kept.
 _LARGEST = 2**22
 
@@ -72,18 +74,26 @@ def _same(one: FloatArray, other: FloatArray) -> bool:
     place, its = one.__array_interface__, other.__array_interface__
     if place["data"] == its["data"] and place["strides"] == its["strides"] and _frozen(one) and _frozen(other):
         return True
-    return np.array_equal(one, other)
+    # What differs mostly does so in the first row.
+    return np.array_equal(one[:1], other[:1]) and np.array_equal(one[1:], other[1:])
 
 
-def _first(result: Any, rows: int) -> Any:
-    """The part of a result that belongs to the first sets of weights."""
+def _taken(result: Any, rows: IntArray | slice) -> Any:
+    """The part of a result that belongs to some of the sets of weights."""
     if isinstance(result, np.ndarray):
-        return result[:rows]
+        return result[rows]
     if isinstance(result, list | tuple):
-        return type(result)(_first(part, rows) for part in result)
-    if hasattr(result, "first"):
-        return result.first(rows)
-    return replace(result, **{each.name: _first(getattr(result, each.name), rows) for each in fields(result)})
+        return type(result)(_taken(part, rows) for part in result)
+    if hasattr(result, "taken"):
+        return result.taken(rows)
+    return replace(result, **{each.name: _taken(getattr(result, each.name), rows) for each in fields(result)})
+
+
+def _exchanged(one: FloatArray, other: FloatArray) -> bool:
+    """Whether two matrices are the two sides of the same halves: rows 0 and 1 of one are rows 1 and 0 of the other, ..."""
+    if one.shape != other.shape or not len(one) or len(one) % 2:
+        return False
+    return np.array_equal(one[::2], other[1::2]) and np.array_equal(one[1::2], other[::2])
 
 
 def remembered(
@@ -106,25 +116,40 @@ class Memo:
 
     All metrics of one split are asked for the same weights; identity of the array would not do, since callers may
     fill one buffer again and again, unless it cannot be written to. Those who ask for the first few sets of weights of a
-    remembered matrix get the first few results: a result is an array with a row for each set of weights, a list, tuple or
-    dataclass of such, or has a method `first` that takes their number.
+    remembered matrix get the first few results, and those who ask for its pairs of rows exchanged, as people do who stand
+    on both sides of a comparison, get the results exchanged: a result is an array with a row for each set of weights, a
+    list, tuple or dataclass of such, or has a method `taken` that takes their numbers or a slice of them.
     """
 
     def __init__(self, size: int = 3) -> None:
         self._size = size
-        self._entries: dict[Any, deque[tuple[FloatArray, Any]]] = {}
+        #: Weights, their first row as bytes, and the result.
+        self._entries: dict[Any, deque[tuple[FloatArray, bytes, Any]]] = {}
 
     def get(self, key: Any, weights: FloatArray, make: Callable[[], T]) -> T:
         """The result for these weights, made now if it is not remembered."""
         entries = self._entries.setdefault(key, deque(maxlen=self._size))
-        for seen, result in entries:
-            if _same(seen, weights):
+        frozen = _frozen(weights)
+        if frozen:
+            for seen, _, result in entries:
+                if seen is weights:
+                    return result  # type: ignore[no-any-return]
+        # What differs mostly does so in the first row.
+        first, second = weights[:1].tobytes(), weights[1:2].tobytes()
+        rows = len(weights)
+        for seen, head, result in entries:
+            if head == first and len(seen) == rows and _same(seen, weights):
                 return result  # type: ignore[no-any-return]
-        for seen, result in entries:
-            if len(weights) < len(seen) and _same(seen[: len(weights)], weights):
-                return _first(result, len(weights))  # type: ignore[no-any-return]
-        made = make()
-        entries.append((weights if _frozen(weights) else weights.copy(), made))
+        for seen, head, result in entries:
+            if head == first and rows < len(seen) and _same(seen[:rows], weights):
+                return _taken(result, slice(rows))  # type: ignore[no-any-return]
+        for seen, head, result in entries:
+            if head == second and rows <= len(seen) and _exchanged(seen[:rows], weights):
+                made: T = _taken(result, np.arange(rows) ^ 1)
+                break
+        else:
+            made = make()
+        entries.append((weights if frozen else weights.copy(), first, made))
         return made
 
 
@@ -210,6 +235,8 @@ class GroupedSums:
     def __init__(self, columns: FloatArray, grouping: Grouping) -> None:
         self._grouping = grouping
         self._columns = np.ascontiguousarray(columns[grouping.order], dtype=float)
+        if self._columns.size > _SMALL and np.array_equal(self._columns, self._columns.astype(np.int8)):
+            self._columns = self._columns.astype(np.int8)  # indicators of many respondents: an eighth of the memory
 
     def __call__(self, weights: FloatArray, *, squared: bool = False) -> FloatArray:
         """(B, n_groups, C) sums for (B, n) weights, or for their squares."""
@@ -217,7 +244,7 @@ class GroupedSums:
         for part, rows in self._grouping.parts(weights, squared=squared):
             # One small product per group is n_groups times cheaper than one product with a mostly empty matrix.
             for group, block in enumerate(self._grouping.blocks):
-                result[part, group] = rows[:, block] @ self._columns[block]
+                result[part, group] = rows[:, block] @ self._columns[block].astype(float, copy=False)
         return result
 
     def both(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from surveyeval.metric._batches import families
 from surveyeval.metric._categorical import MultinomialLogit, OrderedLogit
 from surveyeval.metric._zeros import climb, follow
-from surveyeval.metric.regression import Fits, _estimable, _full_rank
+from surveyeval.metric.regression import Fits, _estimable_columns
 
 __all__ = ["CategoricalFits", "Part", "firth_multinomial", "firth_ordered", "influences", "model_of"]
 
@@ -67,15 +67,18 @@ class CategoricalFits(Fits):
 
     parts: Sequence[Part]
 
-    def first(self, rows: int) -> CategoricalFits:
-        """The fits to the first sets of weights."""
+    def taken(self, rows: IntArray | slice) -> CategoricalFits:
+        """The fits to some sets of weights, none of them twice."""
+        place = np.full(len(self.coefficient), -1)
+        asked = np.arange(len(place))[rows]
+        place[asked] = np.arange(len(asked))
         kept = []
         for part in self.parts:
-            own = part.members < rows
-            if own.any():
-                members, parameter, covariance = part.members[own], part.parameter[own], part.covariance[own]
+            own = np.flatnonzero(place[part.members] >= 0)
+            if len(own):
+                members, parameter, covariance = place[part.members[own]], part.parameter[own], part.covariance[own]
                 kept.append(replace(part, members=members, parameter=parameter, covariance=covariance))
-        return CategoricalFits(self.coefficient[:rows], self.se[:rows], kept)
+        return CategoricalFits(self.coefficient[rows], self.se[rows], kept)
 
 
 def firth_ordered(X: FloatArray, y: IntArray, weight: FloatArray, outcomes: int) -> CategoricalFits:
@@ -188,9 +191,7 @@ def influences(X: FloatArray, y: IntArray, fits: CategoricalFits, weight: FloatA
 def _parts(X: FloatArray, y: IntArray, weight: FloatArray, outcomes: int, ordered: bool) -> Iterator[Part]:
     """Sets of weights with the same outcomes and columns that resemble each other, fitted together."""
     there = weight @ (y[:, None] == np.arange(outcomes)).astype(float) > 0
-    columns = np.ones((len(weight), X.shape[1]), dtype=bool)
-    for b in np.flatnonzero(~_full_rank(X, weight)):
-        columns[b] = _estimable(X, weight[b])
+    columns = _estimable_columns(X, weight)
     usable = (there.sum(axis=1) > 1) & (columns.sum(axis=1) > 1) & columns[:, 0]
     if not ordered:
         usable &= there[:, 0]
@@ -201,7 +202,7 @@ def _parts(X: FloatArray, y: IntArray, weight: FloatArray, outcomes: int, ordere
         own = np.array(members)
         some, kept = np.flatnonzero(there[own[0]]), np.flatnonzero(columns[own[0]])
         scale = np.abs(X[:, kept]).max(axis=0)
-        for family in families(weight[own]):
+        for family in families(weight[own], whole=True):
             rows = family.columns
             Z = X[np.ix_(rows, kept)] / scale
             model = model_of(Z, y[rows], some, np.arange(len(kept)), ordered=ordered)

@@ -7,9 +7,13 @@ that nothing depends on which outcome that is. Standard errors are by the delta 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from surveyeval.metric._batches import batches
 from surveyeval.metric._categorical import MultinomialLogit, OrderedLogit
 from surveyeval.metric.categorical import CategoricalFits, Part, model_of
 from surveyeval.metric.regression import Fits
@@ -46,12 +50,13 @@ def ordered_effects(X: FloatArray, y: IntArray, fits: CategoricalFits, weight: F
     (2010), Modeling Ordered Choices, section 5.2.
     """
     effect, se = np.full(fits.coefficient.shape, np.nan), np.full(fits.coefficient.shape, np.nan)
-    for part in fits.parts:
-        w = weight[np.ix_(part.members, part.rows)]
-        model = _model(X, y, part)
+    for whole in fits.parts:
+        model = _model(X, y, whole)
         assert isinstance(model, OrderedLogit)
-        place = np.ix_(part.members, part.columns[1:])
-        effect[place], se[place] = _ordered(model, part, w, np.diff(values[part.outcomes]))
+        for part in _divided(whole):
+            w = weight[np.ix_(part.members, part.rows)]
+            place = np.ix_(part.members, part.columns[1:])
+            effect[place], se[place] = _ordered(model, part, w, np.diff(values[part.outcomes]))
     return Fits(effect, se)
 
 
@@ -78,18 +83,26 @@ def multinomial_effects(X: FloatArray, y: IntArray, fits: CategoricalFits, weigh
     p = X.shape[1]
     shape = (len(weight), outcomes * p)
     effect, se = np.full(shape, np.nan), np.full(shape, np.nan)
-    for part in fits.parts:
-        w = weight[np.ix_(part.members, part.rows)]
-        model = _model(X, y, part)
+    for whole in fits.parts:
+        model = _model(X, y, whole)
         assert isinstance(model, MultinomialLogit)
-        columns = (part.outcomes[:, None] * p + part.columns[1:]).reshape(-1)
-        place = np.ix_(part.members, columns)
-        effect[place], se[place] = _multinomial(model, part, w)
+        columns = (whole.outcomes[:, None] * p + whole.columns[1:]).reshape(-1)
+        for part in _divided(whole):
+            place = np.ix_(part.members, columns)
+            effect[place], se[place] = _multinomial(model, part, weight[np.ix_(part.members, part.rows)])
     return Fits(effect, se)
 
 
 def _model(X: FloatArray, y: IntArray, part: Part) -> MultinomialLogit | OrderedLogit:
     return model_of(X[part.rows], y[part.rows], part.outcomes, part.columns, ordered=part.ordered)
+
+
+def _divided(part: Part) -> Iterator[Part]:
+    """A part in batches of its fits."""
+    for some in batches(np.arange(len(part.members)), len(part.rows)):
+        yield replace(
+            part, members=part.members[some], parameter=part.parameter[some], covariance=part.covariance[some]
+        )
 
 
 def _error(gradient: FloatArray, covariance: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ features below can express raises the area under the curve above one half.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from surveyeval.metric.contrasts import scores
 from surveyeval.metric.protocol import UNPAIRED, Key, MetricSpec, Values
 from surveyeval.task.task import Task
 
-__all__ = ["ClassifierAUC", "area_under_curve"]
+__all__ = ["ClassifierAUC", "Folds", "area_under_curve"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -26,6 +27,8 @@ IntArray = NDArray[np.int64]
 _FOLDS = 5
 #: Penalty on standardised columns, relative to a total weight of 1.
 _RIDGE = 0.01
+#: Rows whose features are held at a time; and number of rows up to which they are kept for a second use.
+_ROWS, _ROWS_KEPT = 4096, 8192
 #: Products are added, kind by kind, while there are no more columns than this.
 _MOST_COLUMNS = 350
 
@@ -234,28 +237,81 @@ def _area(sides: tuple[tuple[_Columns, FloatArray, IntArray], ...], *, with_prof
         for kind in ("answers", "squares", *(["profile"] if with_profile else []))
     ]
     scaling = [_scaling(one, other, w, v) for one, other in parts]
-    Z = np.vstack(
-        [
-            _features(columns, rows, scaling, with_profile=with_profile)
-            for (columns, _, _), rows in zip(sides, chosen, strict=True)
-        ]
+    folds = Folds(
+        [(columns, rows, own[rows]) for (columns, _, own), rows in zip(sides, chosen, strict=True)],
+        scaling,
+        with_profile=with_profile,
     )
     label = np.concatenate([np.zeros(len(w), dtype=bool), np.ones(len(v), dtype=bool)])
     weight = np.concatenate([w, v])
-    fold = np.concatenate([own[rows] for (_, _, own), rows in zip(sides, chosen, strict=True)])
-    weighted = Z * weight[:, None]
-    y = np.where(label, 1.0, -1.0)
-    own = [np.flatnonzero(fold == f) for f in range(_FOLDS)]
-    grams = [weighted[rows].T @ Z[rows] for rows in own]
-    moments = [weighted[rows].T @ y[rows] for rows in own]
-    gram, moment = np.sum(grams, axis=0), np.sum(moments, axis=0)
-    penalty = np.full(Z.shape[1], _RIDGE)
-    penalty[0] = 1e-9
-    areas = []
-    for rows, less, fewer in zip(own, grams, moments, strict=True):
-        if not label[rows].any() or label[rows].all():
-            continue
-        beta = np.linalg.solve(gram - less + np.diag(penalty), moment - fewer)
+    areas = [
         # Rounded, so that equal answers are ties whatever the order in which they were added up.
-        areas.append(area_under_curve(np.round(Z[rows] @ beta, 9), label[rows], weight[rows]))
+        area_under_curve(np.round(score[:, 0], 9), label[rows], weight[rows])
+        for rows, score in folds.scores(np.where(label, 1.0, -1.0)[:, None], weight)
+        if label[rows].any() and not label[rows].all()
+    ]
     return float(np.mean(areas)) if areas else float("nan")
+
+
+class Folds:
+    """Out-of-fold scores of the ridge discriminant, from features that are held for some thousand rows at a time.
+
+    Parameters
+    ----------
+    sides : sequence of (columns, rows, folds)
+        Rows of each sample, and the fold of each of them.
+    scaling : list of (2, C) float arrays
+        From `_scaling`, for each kind of columns.
+    with_profile : bool
+    """
+
+    def __init__(
+        self, sides: Sequence[tuple[_Columns, IntArray, IntArray]], scaling: list[FloatArray], *, with_profile: bool
+    ) -> None:
+        self._sides, self._scaling, self._with_profile = sides, scaling, with_profile
+        self._starts = np.cumsum([0, *(len(rows) for _, rows, _ in sides)])
+        self._kept: dict[tuple[int, int], FloatArray] | None = {} if self._starts[-1] <= _ROWS_KEPT else None
+
+    def _blocks(self, fold: int) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Positions among the rows of all sides, and features, of the rows of one fold."""
+        number = 0
+        for (columns, rows, folds), start in zip(self._sides, self._starts, strict=False):
+            own = np.flatnonzero(folds == fold)
+            for begin in range(0, len(own), _ROWS):
+                part = own[begin : begin + _ROWS]
+                Z = None if self._kept is None else self._kept.get((fold, number))
+                if Z is None:
+                    Z = _features(columns, rows[part], self._scaling, with_profile=self._with_profile)
+                    if self._kept is not None:
+                        self._kept[fold, number] = Z
+                number += 1
+                yield start + part, Z
+
+    def scores(self, y: NDArray[Any], weight: FloatArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """For each fold positions and (rows, targets) scores from a fit to the other folds.
+
+        Parameters
+        ----------
+        y : (n, targets) float or int array
+            Rows of all sides one after the other.
+        weight : (n,) float array
+        """
+        grams, moments = [], []
+        for fold in range(_FOLDS):
+            gram, moment = np.zeros((0, 0)), np.zeros((0, 0))
+            for rows, Z in self._blocks(fold):
+                weighted = Z * weight[rows, None]
+                one, other = weighted.T @ Z, weighted.T @ y[rows].astype(float)
+                gram, moment = (gram + one, moment + other) if gram.size else (one, other)
+            if gram.size:
+                grams.append((fold, gram))
+                moments.append(moment)
+        if not grams:
+            return
+        gram, moment = np.sum([one for _, one in grams], axis=0), np.sum(moments, axis=0)
+        penalty = np.full(len(gram), _RIDGE)
+        penalty[0] = 1e-9
+        for (fold, less), fewer in zip(grams, moments, strict=True):
+            beta = np.linalg.solve(gram - less + np.diag(penalty), moment - fewer)
+            parts = [(rows, Z @ beta) for rows, Z in self._blocks(fold)]
+            yield np.concatenate([rows for rows, _ in parts]), np.vstack([score for _, score in parts])

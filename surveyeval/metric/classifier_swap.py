@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample
 from surveyeval.data.seeds import generator
-from surveyeval.metric.classifier import _FOLDS, _RIDGE, _Columns, _features, _scaling, area_under_curve
+from surveyeval.metric.classifier import _FOLDS, Folds, _Columns, _scaling, area_under_curve
 from surveyeval.task.task import Task
 
 __all__ = ["swapped_areas"]
@@ -43,26 +43,20 @@ def swapped_areas(
     """
     rows = np.flatnonzero(human.weight > 0)
     found, number = np.unique(human.respondent.astype(str), return_inverse=True)
-    fold = np.tile((generator(seed, "classifier").permutation(len(found)) % _FOLDS)[number[rows]], 2)
+    fold = (generator(seed, "classifier").permutation(len(found)) % _FOLDS)[number[rows]]
     sides = [_Columns(task, sample, {}) for sample in (human, simulated)]
     w = human.weight[rows] / human.weight[rows].sum() / 2
     kinds = ["answers", "squares", *(["profile"] if with_profile else [])]
     people, made = sides
     scaling = [_scaling(getattr(people, kind)[rows], getattr(made, kind)[rows], w, w) for kind in kinds]
-    Z = np.vstack([_features(side, rows, scaling, with_profile=with_profile) for side in sides])
+    folds = Folds([(side, rows, fold) for side in sides], scaling, with_profile=with_profile)
     weight = np.tile(w, 2)
-    label = np.hstack([swapped[:, rows], ~swapped[:, rows]])
-    weighted = Z * weight[:, None]
-    own = [np.flatnonzero(fold == number) for number in range(_FOLDS)]
-    grams = [weighted[part].T @ Z[part] for part in own]
-    moments = [weighted[part].T @ np.where(label[:, part], 1.0, -1.0).T for part in own]
-    gram, moment = np.sum(grams, axis=0), np.sum(moments, axis=0)
-    penalty = np.full(Z.shape[1], _RIDGE)
-    penalty[0] = 1e-9
-    areas = []
-    for part, less, fewer in zip(own, grams, moments, strict=True):
-        if not len(part):
-            continue
-        score = np.round(Z[part] @ np.linalg.solve(gram - less + np.diag(penalty), moment - fewer), 9)
-        areas.append([area_under_curve(score[:, b], label[b, part], weight[part]) for b in range(len(label))])
-    return np.asarray(np.mean(areas, axis=0)) if areas else np.full(len(label), np.nan)
+    label = np.hstack([swapped[:, rows], ~swapped[:, rows]]).T
+    areas = [
+        [
+            area_under_curve(score, chosen, weight[part])
+            for score, chosen in zip(np.round(scores, 9).T, label[part].T, strict=True)
+        ]
+        for part, scores in folds.scores(2 * label.astype(np.int8) - 1, weight)
+    ]
+    return np.asarray(np.mean(areas, axis=0)) if areas else np.full(len(swapped), np.nan)

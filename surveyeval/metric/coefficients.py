@@ -79,7 +79,7 @@ class Fitter:
             for equations in (max(len(design.outcomes) - 1, 1) if family == "multinomial" else 1,)
         ]
         self.unit = None if sample.psu is None else sample.units()
-        self.memo = Memo(8)
+        self.memo = Memo(4)
         #: A weight that all share is no frequency: a logit would take it for one.
         self.scale = 1.0 if sample.weighted or not sample.n else float(sample.weight.max())
 

@@ -20,7 +20,7 @@ from surveyeval.task.task import Task
 __all__ = ["LongestCopy"]
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int16]
+IntArray = NDArray[np.int8 | np.int16]
 
 #: Rows that are compared with the pilot at a time, which bounds the memory at a few megabytes.
 _AT_ONCE = 512
@@ -167,7 +167,8 @@ def _agreement(
 
 def _profiles(task: Task, sample: Sample, pilot: Sample) -> IntArray:
     """(n, pilot) number of profile fields, and the arm of an experiment, that two respondents share."""
-    agreed = np.zeros((sample.n, pilot.n), dtype=np.int16)
+    few = len(task.profile) + len(task.measured) < 120
+    agreed = np.zeros((sample.n, pilot.n), dtype=np.int8 if few else np.int16)
     pairs = [
         (sample.profile[name], pilot.profile[name])
         if name in sample.profile

@@ -54,6 +54,7 @@ class _PatternMetric:
     spec: ClassVar[MetricSpec]
     headline: ClassVar[bool] = False
     fewest_items: ClassVar[int] = 1
+    binned: ClassVar[bool] = True
 
     def applicable(self, task: Task) -> str | None:
         """None, or the reason why this metric says nothing about this task."""
@@ -91,8 +92,9 @@ class _PatternMetric:
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples."""
         items, keys = self.items(task), self.keys()
-        people, rows = (pattern_table(task, sample, items, cache) for sample in (human, simulated))
-        pair = self.pair(people, rows, pattern_table(task, pilot, items, cache) if pilot.items else None)
+        people, rows = (pattern_table(task, sample, items, cache, binned=self.binned) for sample in (human, simulated))
+        known = pattern_table(task, pilot, items, cache, binned=self.binned) if pilot.items else None
+        pair = self.pair(people, rows, known)
         status = {}
         for table, whom in ((people, "nobody among the people"), (rows, "no simulated respondent")):
             if not table.complete.any():
@@ -120,10 +122,11 @@ class _PatternMetric:
 class UniquePatterns(_PatternMetric):
     """Distinct patterns of answers in a half, and their ratio to people's.
 
-    A pattern is the whole row of answers to the items that the task declares under ``patterns:``; not being asked is
-    one more symbol. Both sides are rarefied to the smaller number of respondents h with all of these items answered:
-    ``E[U_h] = sum_s 1 - C(n - n_s, h) / C(n, h)``, n_s of n respondents having pattern s. ``unique_patterns`` is the
-    count of the simulated half, ``unique_patterns_ratio`` that count over people's.
+    A pattern is the whole row of answers to the items that the task declares under ``patterns:``, grouped where an item
+    has ``bins:``; not being asked is one more symbol. Both sides are rarefied to the smaller number of respondents h
+    with all of these items answered: ``E[U_h] = sum_s 1 - C(n - n_s, h) / C(n, h)``, n_s of n respondents having
+    pattern s. ``unique_patterns`` is the count of the simulated half, ``unique_patterns_ratio`` that count over
+    people's.
 
     Range
     -----
@@ -165,7 +168,7 @@ class UniquePatterns(_PatternMetric):
     def flags(self, task: Task, people: PatternTable, human: Sample) -> tuple[str, ...]:
         """``uninformative`` when the human count is close to its bounds."""
         n, distinct = int(people.complete.sum()), len(people.support)
-        possible = float(np.prod([float(task.item(name).k) for name in task.patterns]))
+        possible = float(np.prod([float(task.item(name).bins.max() + 1) for name in task.patterns]))
         return ("uninformative",) if distinct > 0.95 * n or distinct > 0.9 * possible else ()
 
     def compute(
@@ -422,6 +425,7 @@ class PilotCopies(_PatternMetric):
     spec = _spec(
         "pilot_copies", "share of respondents who repeat a pilot respondent exactly", "share", recoverable=False
     )
+    binned = False  # exactly: answers, not groups of them
 
     def items(self, task: Task) -> tuple[str, ...]:
         """Pattern items and actions."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surveyeval.metric._batches import Packed, families
+from surveyeval.metric._batches import Packed, batches, families
 
 __all__ = ["MultinomialFits", "log_share", "multinomial_logit"]
 
@@ -15,7 +15,10 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _MOST_STEPS = 50
-_TOLERANCE = 1e-10
+#: Steps are Newton's with the exact Hessian: what is left after one is of the order of its square.
+_TOLERANCE = 1e-6
+#: Longest first step that is taken without looking where it leads.
+_LONGEST = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,7 @@ def multinomial_logit(X: FloatArray, y: IntArray, weight: FloatArray, outcomes: 
     """
     B, n, p, free = len(weight), len(X), X.shape[1], outcomes - 1
     coefficient, left_out = np.full((B, p, free), np.nan), np.full((B, n), np.nan)
-    for family in families(weight):
+    for family in families(weight, whole=True):
         columns = family.columns
         if len(columns):
             model = _Model(X[columns], y[columns], outcomes, ridge)
@@ -141,11 +144,28 @@ class _Model:
 
     def fit(self, weight: FloatArray, start: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Coefficients (B, p, free) and log-probabilities of rows that are left out (B, n), from the fit to `start`."""
+        p, free = self.X.shape[1], self.free
+        first = _newton(np.zeros((1, p, free)), _effective(start[None]), self.state, self.hessian)
+        beta, left_out = self._begin(_effective(weight), _effective(start[None]), first), np.empty(weight.shape)
+        for some in batches(np.arange(len(weight)), len(self.X) * free):
+            beta[some], left_out[some] = self._others(weight[some], beta[some])
+        return beta, left_out
+
+    def _begin(self, w: FloatArray, start: FloatArray, first: FloatArray) -> FloatArray:
+        """(B, p, free) one step from the first fit, where all begin, so that products of rows are made once for all."""
+        mu, _, _ = self.state(first, start)
+        by_row = ((mu[0] - self.chosen)[:, None] * self.X[:, :, None]).reshape(len(self.X), -1)
+        shrunk = self.penalty[:, None] * (first[0] - first[0].sum(axis=1, keepdims=True) / self.outcomes)
+        step = np.linalg.solve(self.hessian(mu, start)[0], (w @ by_row + shrunk.reshape(-1)).T).T
+        # Where few have weight the first Hessian is no guide.
+        near = np.abs(step).max(axis=1, keepdims=True, initial=0.0) < _LONGEST
+        return np.asarray(first - np.where(near, step, 0.0).reshape(len(w), *first.shape[1:]))
+
+    def _others(self, weight: FloatArray, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
         B, p, free = len(weight), self.X.shape[1], self.free
         some = weight.sum(axis=1) > 0
         w = _effective(weight)
-        beta = _newton(np.zeros((1, p, free)), _effective(start[None]), self.state, self.hessian)
-        beta = _newton(np.repeat(beta, B, axis=0), w, self.state, self.hessian)
+        beta = _newton(beta, w, self.state, self.hessian)
         mu, _, _ = self.state(beta, w)
         inverse = np.linalg.inv(self.hessian(mu, w)).reshape(B, p, free, p, free)
         # M_i = x_i' H^-1 x_i, a small matrix for each row: how far the row's own residual moves its own predictor.

@@ -68,11 +68,28 @@ def _full_rank(X: FloatArray, weight: FloatArray) -> BoolArray:
     return np.asarray(values[:, 0] > RANK_TOLERANCE * np.maximum(values[:, -1], 1e-300))
 
 
-def _in_batches(X: FloatArray, y: FloatArray, weight: FloatArray, fast: _FastFit, safe: _Fit) -> Fits:
+def _estimable_columns(X: FloatArray, weight: FloatArray) -> BoolArray:
+    """(B, p) `_estimable` for each set of weights."""
+    columns = np.ones((len(weight), X.shape[1]), dtype=bool)
+    lacking = np.flatnonzero(~_full_rank(X, weight))
+    if not len(lacking):
+        return columns
+    # What is a combination of earlier columns among all rows is one among some of them.
+    columns[lacking] = shared = _estimable(X, weight[lacking].sum(axis=0))
+    if shared.any():
+        lacking = lacking[~_full_rank(X[:, shared], weight[lacking])]
+    for b in lacking:
+        columns[b] = _estimable(X, weight[b])
+    return columns
+
+
+def _in_batches(
+    X: FloatArray, y: FloatArray, weight: FloatArray, fast: _FastFit, safe: _Fit, *, whole: bool = False
+) -> Fits:
     """Fit sets of weights that resemble each other together."""
     B, p = len(weight), X.shape[1]
     coefficient, se = np.full((B, p), np.nan), np.full((B, p), np.nan)
-    for family in families(weight):
+    for family in families(weight, whole=whole):
         rows = family.members, family.columns
         part = _fit(X[rows[1]], y[rows[1]], weight[np.ix_(*rows)], family.start, fast, safe)
         coefficient[rows[0]], se[rows[0]] = part
@@ -88,14 +105,15 @@ def _fit(
     if not len(left):
         return coefficient, se
     coefficient[left], se[left] = np.nan, np.nan
-    full = _full_rank(X, weight[left])
+    columns_of = _estimable_columns(X, weight[left])
+    full = columns_of.all(axis=1)
     for b in left[full]:
         alone = None if np.array_equal(start, weight[b]) else fast(X, y, weight[b : b + 1], weight[b])
         tried = alone[:2] if alone is not None and alone[2].all() else safe(X, y, weight[b : b + 1])
         coefficient[b], se[b] = tried[0][0], tried[1][0]
     alike: dict[bytes, list[int]] = {}
-    for b in left[~full]:
-        alike.setdefault(_estimable(X, weight[b]).tobytes(), []).append(int(b))
+    for b, mask_of in zip(left[~full], columns_of[~full], strict=True):
+        alike.setdefault(mask_of.tobytes(), []).append(int(b))
     for mask, rows in alike.items():
         columns = np.flatnonzero(np.frombuffer(mask, dtype=bool))
         place = np.ix_(np.array(rows), columns)
@@ -192,4 +210,4 @@ def firth_logit(X: FloatArray, y: FloatArray, weight: FloatArray) -> Fits:
     are halved while the penalised likelihood falls. Source: Firth (1993), Biometrika 80; Heinze and Schemper (2002),
     Statistics in Medicine 21.
     """
-    return _in_batches(X, y, weight, follow, climb)
+    return _in_batches(X, y, weight, follow, climb, whole=True)

@@ -227,13 +227,14 @@ class Stereotyping(_BetweenGroups):
             between, _, total = variance_components(table, weights, wanted)
             varying = np.nan_to_num(total[0]) > 0
             value = (between[:, varying] / total[0, varying]).mean(axis=1)
-            spread = np.nansum((value[1:] - np.nanmean(value[1:])) ** 2)
+            left = value[1:][np.isfinite(value[1:])]  # without some people a handful may leave no variance
+            spread = np.sum((left - left.mean()) ** 2) if len(left) > 1 else np.nan
             return float(value[0]), float(np.sqrt((_JACKKNIFE_GROUPS - 1) / _JACKKNIFE_GROUPS * spread))
 
         value, error = once(cache, human, ("stereotyping", subgroup), component)
         if not value > 0:
             return ("not_estimable", "people's groups do not differ beyond sampling noise")
-        if value < _RESOLVED * error:
+        if not value >= _RESOLVED * error:
             return ("not_resolved", f"people's differences between groups are within {_RESOLVED} standard errors of 0")
         return None
 

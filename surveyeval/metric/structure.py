@@ -64,7 +64,7 @@ class _Side:
 
 def _side(family: str, design: Design) -> _Side:
     rows = np.flatnonzero(design.valid)
-    X = design.X[rows]
+    X = design.X if design.valid.all() else design.X[rows]
     return _Side(design, family, rows, X)
 
 

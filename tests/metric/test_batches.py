@@ -161,6 +161,12 @@ def test_what_is_remembered_of_weights_follows_their_content() -> None:
     buffer[0] = 0  # filled again
     np.testing.assert_array_equal(total(buffer), [0, 12, 21, 30])
     assert asked == [4, 4]
+    exchanged = buffer.reshape(2, 2, 3)[:, ::-1].reshape(4, 3)
+    np.testing.assert_array_equal(total(exchanged), [12, 0, 30, 21])  # the other side of the same halves
+    np.testing.assert_array_equal(total(exchanged[:2]), [12, 0])
+    assert asked == [4, 4]
+    np.testing.assert_array_equal(total(buffer[[1, 0, 2, 3]]), [12, 0, 21, 30])  # just one of two pairs
+    assert asked == [4, 4, 4]
     frozen = np.ones((2, 3))
     frozen.flags.writeable = False
     assert total(frozen) is total(frozen)

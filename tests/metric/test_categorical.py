@@ -143,9 +143,15 @@ def test_fits_made_together_are_those_made_alone(fit, y):
         alone = fit(X, y, weight[b : b + 1], 3)
         np.testing.assert_allclose(together.coefficient[b], alone.coefficient[0], atol=1e-7)
         np.testing.assert_allclose(together.se[b], alone.se[0], atol=1e-7)
-    few = together.first(3)
+    few = together.taken(slice(3))
     assert few.coefficient.shape[0] == 3
     assert sorted(b for part in few.parts for b in part.members) == [0, 1, 2]
+    exchanged = together.taken(np.arange(len(weight)) ^ 1)
+    np.testing.assert_array_equal(exchanged.coefficient[[1, 0]], together.coefficient[:2])
+    told = {int(b): part.parameter[place] for part in together.parts for place, b in enumerate(part.members)}
+    for part in exchanged.parts:
+        for place, b in enumerate(part.members):
+            np.testing.assert_array_equal(part.parameter[place], told[int(b) ^ 1])
 
 
 def test_outcomes_that_nobody_has_and_columns_that_do_not_vary_leave_the_others_as_they_are():

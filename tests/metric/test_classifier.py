@@ -97,3 +97,15 @@ def test_unpaired_rows_have_no_profile_to_look_at():
     values = ClassifierAUC().compare(TASK, human, unpaired, human, {}).values(*[np.ones((1, 60))] * 2, 0)
     assert values.status[values.keys[1]][0] == "not_applicable"
     assert np.isfinite(values.value[0, 0])
+
+
+@pytest.mark.parametrize("name", ["classifier_auc", "classifier_auc_profile"])
+def test_rows_taken_in_blocks_give_the_same_area(monkeypatch, name):
+    human = make_sample(TASK, 300, 1)
+    simulated = as_simulated(human, 2, task=TASK)
+    weights = half_weights(human, 1, 1)
+    whole = auc(human, simulated, name, weights)
+    monkeypatch.setattr("surveyeval.metric.classifier._ROWS", 7)
+    assert auc(human, simulated, name, weights) == pytest.approx(whole, rel=1e-9)
+    monkeypatch.setattr("surveyeval.metric.classifier._ROWS_KEPT", 0)
+    assert auc(human, simulated, name, weights) == pytest.approx(whole, rel=1e-9)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from itertools import combinations, product
+from math import comb
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from surveyeval.metric._patterns import PatternTable, expected_coverage, rarefie
 from surveyeval.metric.heterogeneity import Coverage, Novelty, PilotCopies, Simpson, StructureRatio, UniquePatterns
 
 TASK = make_task()
+TASK_ITEMS = [one.model_dump(exclude_none=True) for one in TASK.spec.items]
 HUMAN = make_sample(TASK, 200, 1, weighted=False)
 SIMULATED = as_simulated(HUMAN, 2, task=TASK)
 
@@ -147,3 +149,49 @@ def test_copies_of_the_pilot_are_not_counted_where_the_people_are_the_pilot_of_o
     for pilot, status in ((HUMAN, "not_applicable"), (apart, None)):
         values = PilotCopies().compare(TASK, HUMAN, SIMULATED, pilot, {}).values(w, w, 0)
         assert values.status.get(values.keys[0], (None,))[0] == status
+
+
+def test_bins_group_answers_in_patterns_and_nowhere_else():
+    binned = [dict(one) for one in TASK_ITEMS]
+    binned[0]["bins"], binned[2]["bins"] = [3, 5], [1]  # of 1 to 5, and of 0, 1, 4
+    task = make_task(items=binned)
+    groups = {"trust": [0, 0, 1, 1, 2], "place": [0, 1, 2], "risk": [0, 1, 1]}
+    left, right = half_weights(HUMAN, 1, 8)
+
+    def grouped(sample, mask):
+        rows = [
+            tuple(groups[name][k] for name, k in zip(TASK.patterns, row, strict=True)) for row in patterns(sample, mask)
+        ]
+        return sorted(rows)
+
+    people, rows = grouped(HUMAN, left[0]), grouped(SIMULATED, right[0])
+
+    def value(metric, pilot=HUMAN):
+        return single(metric.compare(task, HUMAN, SIMULATED, pilot, {}).values(left, right, 0), metric.spec.name)
+
+    assert value(Coverage()) == pytest.approx(np.mean([one in set(rows) for one in people]))
+    assert value(Novelty()) == pytest.approx(np.mean([one not in set(people) for one in rows]))
+    assert value(Simpson()) == pytest.approx(np.mean([a != b for a, b in combinations(rows, 2)]))
+    counts = np.array([[rows.count(one) for one in sorted(set(rows))]])
+    size = np.array([min(len(people), len(rows))])
+    n, h = counts.sum(), size[0]
+    exact = sum(1 - comb(n - c, h) / comb(n, h) for c in counts[0])
+    assert value(UniquePatterns()) == pytest.approx(exact)
+    assert value(UniquePatterns()) < single(
+        UniquePatterns().compare(TASK, HUMAN, SIMULATED, HUMAN, {}).values(left, right, 0), "unique_patterns"
+    )
+    # exact repetitions are of answers, not of groups of them
+    pilot = HUMAN.take(np.arange(40))
+    plain = PilotCopies().compare(TASK, HUMAN, SIMULATED, pilot, {}).values(left, right, 0)
+    assert value(PilotCopies(), pilot) == plain.value[0, 0]
+
+
+def test_possible_patterns_are_counted_in_groups():
+    binned = [dict(one) for one in TASK_ITEMS]
+    binned[0]["bins"], binned[2]["bins"] = [3], [4]
+    task = make_task(items=binned)  # 2 x 3 x 2 = 12 patterns, which 80 people fill, while 45 they do not
+    some, ones = HUMAN.take(np.arange(80)), np.ones((1, 80))
+    assert len(set(patterns(some, ones[0]))) < 0.9 * 45
+    values = UniquePatterns().compare(task, some, some, some, {}).values(ones, ones, 0)
+    assert "uninformative" in values.flags[values.keys[0]]
+    assert not UniquePatterns().compare(TASK, some, some, some, {}).values(ones, ones, 0).flags

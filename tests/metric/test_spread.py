@@ -127,3 +127,13 @@ def test_stereotyping_is_withheld_where_people_do_not_differ():
     assert status[0] in ("not_estimable", "not_resolved")
     strong = make_sample(TASK, 240, 8, effect=1.0)
     assert Stereotyping().compare(TASK, strong, strong, strong, {}).values(w, w, 0).status == {}
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+def test_a_handful_of_people_gives_no_warning(n):
+    task = make_task()
+    for seed in range(20):
+        few = make_sample(task, n, seed, missing=0.0, weighted=False)
+        ones = np.ones((1, n))
+        values = Stereotyping().compare(task, few, few, few, {}).values(ones, ones, 0)
+        assert not np.isinf(values.value).any()
