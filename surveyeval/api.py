@@ -668,7 +668,7 @@ def export_tier(
     task : str or Task, optional
         Of a table.
     control : str, optional
-        Arm that effects are measured against; default: the first.
+        Arm that effects are measured against; default: the one called control, else the first.
     team, entry : str
         As the benchmark names submissions.
     folder : path

@@ -88,7 +88,8 @@ def _print(file: str, checked: Checked) -> None:
     help="With --tier: the task of a table that `surveyeval simulate` wrote.",
     shell_complete=complete_task,
 )
-@click.option("--control", metavar="ARM", help="With --tier: the arm that effects are against.  [default: the first]")
+@click.option("--control", metavar="ARM",
+              help="With --tier: the arm that effects are against.  [default: the one called control, else the first]")  # fmt: skip
 @click.option("--team", default="example-team", help="With --tier: id of the team.  [default: example-team]")
 @click.option("--entry", default="primary", help="With --tier: primary or secondary-K.  [default: primary]")
 def export(

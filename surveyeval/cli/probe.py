@@ -131,8 +131,8 @@ def _print(found: Probe) -> None:
     if len(nearer):
         say()
         say(
-            f"The published form is nearer to people than the forms above by {number(nearer['nearer'].mean(), 'distance')} on average "
-            "(total variation; negative: further)."
+            "The published form is nearer to people than the forms that change marks or words by "
+            f"{number(nearer['nearer'].mean(), 'distance')} on average (total variation; negative: further)."
         )
     for note in found.notes:
         say()

@@ -104,7 +104,8 @@ def qualtrics_table(frame: pd.DataFrame, lines: Sequence[int], sha256: str, path
     unfinished = _unfinished(people, heads)
     if unfinished:
         notes.append(
-            f"{unfinished} of {len(people)} responses are not finished; they count, with what they answered, unless `keep` leaves them out"
+            f"{unfinished} of {len(people)} responses are not finished; unless source.keep leaves them out they count, with what they "
+            "answered"
         )
     withheld = {one.name: told for one in heads if (told := identifying([one.name, one.import_id])) is not None}
     codes = to_codes(people.drop(columns=list(withheld)).reset_index(drop=True), str(path))

@@ -8,6 +8,7 @@ Each tier follows from the one before it by arithmetic alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -63,8 +64,11 @@ class Predictions:
 
     @property
     def conditions(self) -> dict[str, str]:
-        """Arm to the name of its condition: its label, and ``control``."""
-        return {arm.key: CONTROL if arm.key == self.control else arm.label for arm in self.task.arms}
+        """Arm to the name of its condition: ``control``, or its label, with its key where the label alone is not its own."""
+        labels = {arm.key: arm.label for arm in self.task.arms if arm.key != self.control}
+        shared = Counter(_plain(label) for label in labels.values()) + Counter([CONTROL])
+        named = {key: label if shared[_plain(label)] == 1 else f"{label} ({key})" for key, label in labels.items()}
+        return {arm.key: named.get(arm.key, CONTROL) for arm in self.task.arms}
 
     def values(self, outcome: Outcome) -> FloatArray:
         """(draws, n) numbers of an outcome, NaN where a simulated respondent gave no answer."""
@@ -80,7 +84,7 @@ class Predictions:
 
 
 def control_arm(task: Task, named: str | None) -> str:
-    """The arm that effects are measured against; default: the first one.
+    """The arm that effects are measured against; default: the one called control, else the first.
 
     Raises
     ------
@@ -89,12 +93,18 @@ def control_arm(task: Task, named: str | None) -> str:
     """
     keys = [arm.key for arm in task.arms]
     if named is None:
-        return keys[0]
+        called = [arm.key for arm in task.arms if CONTROL in (_plain(arm.key), _plain(arm.label))]
+        return (called or keys)[0]
     if named not in keys:
         raise ConfigError(
             f"task {task.name!r} has no arm {named!r}", hint=did_you_mean(named, keys) or f"arms: {', '.join(keys)}"
         )
     return named
+
+
+def _plain(text: str) -> str:
+    """As it is compared: nobody tells conditions apart by capitals or blanks."""
+    return text.strip().casefold()
 
 
 def outcomes_of(task: Task) -> list[Outcome]:

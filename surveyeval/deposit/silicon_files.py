@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def predictions_of_run(run: Run, control: str | None = None) -> Predictions:
     run : Run
         With complete answers; its task and people are read again.
     control : str, optional
-        Arm that effects are measured against; default: the first.
+        Arm that effects are measured against; default: the one called control, else the first.
 
     Raises
     ------
@@ -86,7 +86,9 @@ def predictions_of_table(path: Path, task: Task, control: str | None = None) -> 
             file=str(path),
             hint="name its task with --task",
         )
-    draws = [_sample(task, rows, path) for _, rows in frame.groupby(frame["draw"].astype(int), sort=True)]
+    _have(frame, ["draw", "respondent", "model", *(["arm"] if task.is_experiment else []), *task.profile], path)
+    _have(frame, [item.name for item in task.items], path)
+    draws = [_sample(task, rows, path) for _, rows in frame.groupby(_numbers(frame["draw"], path), sort=True)]
     if any(list(one.respondent) != list(draws[0].respondent) for one in draws):
         raise DataError(
             "its draws are not of the same respondents", file=str(path), hint="give the table as it was written"
@@ -94,11 +96,27 @@ def predictions_of_table(path: Path, task: Task, control: str | None = None) -> 
     return Predictions(task, draws, draws[0].respondent, control_arm(task, control))
 
 
+def _have(frame: pd.DataFrame, names: Sequence[str], path: Path) -> None:
+    absent = [name for name in names if name not in frame]
+    if absent:
+        listed = ", ".join(map(repr, absent))
+        raise DataError(
+            f"has no column{'s' if len(absent) > 1 else ''} {listed}", file=str(path), hint="give the table as it was written"
+        )  # fmt: skip
+
+
+def _numbers(draws: pd.Series[Any], path: Path) -> pd.Series[int]:
+    try:
+        return draws.astype(int)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "draw holds no whole numbers", file=str(path), hint="give the table as it was written"
+        ) from error
+
+
 def _sample(task: Task, rows: pd.DataFrame, path: Path) -> Sample:
     answers, states = {}, {}
     for item in task.items:
-        if item.name not in rows:
-            raise DataError(f"has no column {item.name!r}", file=str(path), hint="give the table as it was written")
         places = {code: number for number, code in enumerate(item.codes)}
         given = [None if value is None or value != value or value == "" else str(value) for value in rows[item.name]]
         unknown = sorted({code for code in given if code is not None and code not in places})
@@ -140,7 +158,7 @@ def write_tier(
     team, entry : str
         As the benchmark names submissions: a team's id; ``primary`` or ``secondary-K``.
     control : str, optional
-        Arm that effects are measured against; default: the first.
+        Arm that effects are measured against; default: the one called control, else the first.
 
     Raises
     ------

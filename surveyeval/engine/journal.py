@@ -107,6 +107,11 @@ class Journal:
         """Replies of one block."""
         return Replies(self._folder / f"replies.{block:07d}.log")
 
+    @property
+    def begun(self) -> bool:
+        """Whether there are replies of unfinished blocks."""
+        return any(self._folder.glob("replies.*.log"))
+
     def clear(self) -> None:
         """Remove all files, when every block's record is stored."""
         for path in self._folder.glob("replies.*.log"):

@@ -32,6 +32,7 @@ from surveyeval.model.template import Template, look_at
 from surveyeval.task.interview import Interview, Question
 from surveyeval.task.load import load_task
 from surveyeval.task.render import composed_person, interviews
+from surveyeval.task.routing import asked as asked_of
 from surveyeval.task.task import Task
 
 __all__ = ["OptionTokens", "Preview", "Turn", "preview", "walk"]
@@ -276,7 +277,8 @@ def preview(
     if skipped:
         notes.append(f"Not asked after the first options: {', '.join(skipped)}.")
     shown = {name: (one.labels or {}).get(str(person.profile[name][0]), str(person.profile[name][0]))
-             for name, one in loaded.profile.items() if name not in hidden}  # fmt: skip
+             for name, one in loaded.profile.items()
+             if name not in hidden and person.profile[name][0] is not None}  # fmt: skip
     return Preview(
         loaded.name, str(person.arm[0]), interview.mode, elicitation, shown, tuple(turns),
         named.string if named is not None else model, template, limit, tuple(notes),
@@ -304,7 +306,11 @@ def _person(task: Task, arm: str | None, respondent: Mapping[str, str]) -> Sampl
         if labels is None and task.profile[name].kind == "numeric" and not _number(code):
             raise ConfigError(f"profile field {name!r} is a number, not {code!r}")
         profile[name] = np.array([code], dtype=object)
-    return replace(person, profile=profile, arm=np.array([arm or keys[0]], dtype=object))
+    person = replace(person, profile=profile, arm=np.array([arm or keys[0]], dtype=object))
+    for item in task.all_items:  # what is told of an item was asked of people: not of whom its filter passes over
+        if item.name in person.profile and item.name not in respondent and not asked_of(task, person, item, {})[0]:
+            person = replace(person, profile={**person.profile, item.name: np.array([None], dtype=object)})
+    return person
 
 
 def _number(text: str) -> bool:

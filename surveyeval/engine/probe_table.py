@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from surveyeval.data.design import Design, design_of
 from surveyeval.data.sample import Sample
 from surveyeval.data.seeds import generator
 from surveyeval.task.forms import KINDS, Form
@@ -106,7 +107,8 @@ def probe_table(
     people : Sample
         The test people, with their answers, arms and weights.
     published, again : Answered
-        The published form; and once more with other random numbers, where answers depend on some.
+        The published form; and once more with other random numbers, where answers depend on some. Other forms are to have
+        random numbers of their own then, or they are nearer to the published form than forms are to each other.
     forms : sequence of (Form, Answered)
     seed : int
         Of the resampling of respondents.
@@ -115,14 +117,16 @@ def probe_table(
     -------
     DataFrame
         A row for each item and kind, with `COLUMNS`. ``change``: total variation between the published form and another, mean
-        over the forms of the kind. ``reference``: the larger of the mean change between forms in which only marks differ, and
-        the change from one set of random numbers to another; ``largest``: the largest single such change. ``excess``: change minus
-        reference, with an interval over respondents (none where all of an arm read the same: nothing varies over them).
+        over the forms of the kind. ``reference``: the mean change between two forms in which only marks differ, each drawn with
+        random numbers of its own where answers are drawn; ``largest``: the largest single such change, or change of the
+        published form drawn anew. ``excess``: change minus reference, with an interval over respondents (PSUs within
+        strata where the task has a design; none where all of an arm read the same: nothing varies over them).
         ``among``: mean change between the other forms of the kind. ``people_published`` and ``people_other``: distances from
         people's answers; ``nearer``: how much nearer the published form is. ``odd_one_out``: whether the
         published form lies further from the other forms than each of them (two other forms or more).
     """
-    distances = _Distances(people, np.concatenate([people.weight[None, :], _resampled(people, seed)]))
+    design = design_of(people, task.spec.source.lonely_psu, file=task.file)
+    distances = _Distances(people, np.concatenate([people.weight[None, :], _resampled(people, seed, design)]))
     rows = []
     for item in task.measured:
         own = published.items[item.name]
@@ -148,10 +152,10 @@ def _reference(
     """How far answers move by nothing that matters, for every set of weights, and the largest single such change."""
     marks = [distances.between(first, second) for first, second in combinations(plain, 2)]
     redrawn = [] if again is None else [distances.between(own, again)]
-    parts = [*([np.mean(marks, axis=0)] if marks else []), *redrawn]
-    if not parts:
+    if not marks and not redrawn:
         return np.full(len(distances.weights), np.nan), np.nan
-    return np.max(parts, axis=0), float(max(one[0] for one in (*marks, *redrawn)))
+    # A mean, and not the larger of two: the larger of two noisy values lies above what nothing that matters changes.
+    return np.mean(marks or redrawn, axis=0), float(max(one[0] for one in (*marks, *redrawn)))
 
 
 def _changes(
@@ -172,9 +176,22 @@ def _changes(
     }  # fmt: skip
 
 
-def _resampled(people: Sample, seed: int) -> FloatArray:
-    """(B, n) weights of respondents drawn with replacement within arms."""
+def _resampled(people: Sample, seed: int, design: Design | None = None) -> FloatArray:
+    """(B, n) weights of respondents drawn with replacement within arms, or of PSUs drawn within strata.
+
+    Of the m PSUs of a stratum, m - 1 are drawn and raised by m / (m - 1), without which few PSUs would vary too little; the
+    PSU of a stratum that was drawn with certainty stays. Source: Rao and Wu (1988), Resampling inference with complex
+    survey data, Journal of the American Statistical Association 83.
+    """
     rng = generator(seed, "probe")
+    if design is not None:
+        of_unit = np.ones((REPLICATES, design.n_units))
+        for stratum, size in enumerate(design.units_in_stratum):
+            if size > 1:
+                units = np.flatnonzero(design.stratum_of_unit == stratum)
+                counts = rng.multinomial(size - 1, np.full(size, 1 / size), REPLICATES)
+                of_unit[:, units] = counts * (size / (size - 1))
+        return of_unit[:, design.unit] * people.weight
     drawn = np.zeros((REPLICATES, people.n))
     for arm in dict.fromkeys(people.arm):
         inside = np.flatnonzero(people.arm == arm)

@@ -35,7 +35,8 @@ __all__ = ["CANNOT_TELL", "Probe", "probe"]
 #: What no probe shows, said with every one.
 CANNOT_TELL = (
     "A change beyond the reference shows that a model’s answers depend on the form, which recalling the published form would do, "
-    "and so would plain sensitivity to words. No change does not show that nothing was read: a result can be recalled whatever the "
+    "and so would plain sensitivity to words or marks: forms with marks share that they have some, and the published one has none. "
+    "Readings are not adjusted for the number of items and kinds. No change does not show that nothing was read: a result can be recalled whatever the "
     "words. Reworded items and swapped numbers were not shown to people, who may answer them otherwise as well."
 )
 
@@ -133,16 +134,19 @@ def probe(
         )  # fmt: skip
         return run, Answered.of(of.task, simulated_samples(of, run))
 
-    def of_form(form: Form) -> Experiment:
-        return replace(experiment, task=form.task)
+    fixed = task.spec.interview.mode == "independent" and build_elicitation(options.elicitation).distribution
+
+    def of_form(form: Form, number: int) -> Experiment:
+        # With the random numbers of the published form a form would be nearer to it than to any other.
+        own = options if fixed else replace(options, seed=options.seed + 2 + number)
+        return replace(experiment, task=form.task, options=own)
 
     first, published = answered(experiment, "the published form")
-    fixed = task.spec.interview.mode == "independent" and build_elicitation(options.elicitation).distribution
     again = None
     if not fixed:  # answers, or what later questions follow, are drawn
         redrawn = replace(experiment, options=replace(options, seed=options.seed + 1))
         again = answered(redrawn, "the published form, drawn anew")[1]
-    done = [(form, *answered(of_form(form), f"{form.name} ({form.kind})")) for form in forms]
+    done = [(form, *answered(of_form(form, number), f"{form.name} ({form.kind})")) for number, form in enumerate(forms)]
     compared = [(form, one) for form, _, one in done]
     table = probe_table(task, experiment.test, published, again, compared, options.seed)
     table = table[table["kind"].isin(kinds)].reset_index(drop=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -18,7 +18,7 @@ import pandas as pd
 
 import surveyeval
 from surveyeval.data.cells import escaped
-from surveyeval.data.files import digest, write_atomically
+from surveyeval.data.files import digest, held, write_atomically
 from surveyeval.data.sample import Sample, State
 from surveyeval.data.seeds import uniforms
 from surveyeval.data.table import Table
@@ -27,7 +27,6 @@ from surveyeval.engine.cache import ResponseCache
 from surveyeval.engine.experiment import Experiment, check_model, split_people, trained_on
 from surveyeval.engine.journal import Journal
 from surveyeval.engine.manifest import RunOptions
-from surveyeval.engine.opening import making
 from surveyeval.engine.plan import Block, Plan, make_plan
 from surveyeval.engine.store import BlockAnswers, ResponseLog
 from surveyeval.engine.tally import Tally
@@ -106,7 +105,7 @@ def simulate(
     DataError
         When the file lacks columns, or holds codes that the task does not know.
     RunError
-        When answers of another command are beside the output.
+        When answers of another command are beside the output, or another process is answering for it.
     ModelError
         When answers could not be had; what there is stays, and the same call tries again.
     """
@@ -254,14 +253,19 @@ def _folder(target: Path | None, identity: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
         return
     folder = target.with_name(f"{target.name}.unfinished")
-    with ExitStack() as held:
-        held.enter_context(making(folder))
+    folder.mkdir(exist_ok=True)
+    lock = folder / ".lock"
+    with held(lock) as alone:
+        # a lock that has no name any more was of a command that has just finished and removed it
+        if not (alone and lock.exists()):
+            raise RunError(
+                "another process is answering for this output",
+                file=str(folder),
+                hint="wait for it, or give another --output",
+            )
         note = folder / "identity.json"
-        if (
-            note.exists()
-            and (folder / "responses.log").exists()
-            and json.loads(note.read_text())["identity"] != identity
-        ):
+        left = [*folder.glob("responses.log"), *folder.glob("replies.*.log")]
+        if left and (not note.exists() or json.loads(note.read_text())["identity"] != identity):
             raise RunError(
                 "these are answers of another command, to other profiles or of another model",
                 file=str(folder),
@@ -269,7 +273,8 @@ def _folder(target: Path | None, identity: str) -> Iterator[Path]:
             )
         write_atomically(note, json.dumps({"identity": identity}) + "\n")
         yield folder
-    shutil.rmtree(folder, ignore_errors=True)  # not reached by a command that was stopped
+        # while the lock is held; not reached by a command that was stopped
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _pilot(named: NamedModel, task: Task, given: str | Path | None) -> HumanData | None:

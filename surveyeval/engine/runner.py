@@ -44,6 +44,10 @@ from surveyeval.task.task import Task
 __all__ = ["own_options", "simulate", "simulated_samples"]
 
 
+#: Models count what they did themselves, and not what was done before or beside them.
+_OF_ONE = "numbers of places and texts in these notes are those of one command and one worker, not of the whole run"
+
+
 def own_options(options: RunOptions, model: Respondent | LanguageModel) -> RunOptions:
     """Options as they matter to a model: one that is not asked question by question is the same whatever the elicitation."""
     return options if isinstance(model, LanguageModel) else replace(options, elicitation=RunOptions().elicitation)
@@ -218,6 +222,7 @@ def _answer_blocks(
         run.manifest["notes"].append(dropped)
         progress.note(f"{named.name}: {dropped}")
     pending = [block for block in plan.blocks if block.number not in log or tally.failed(block.number)]
+    continued = bool(pending) and (len(pending) < len(plan.blocks) or journal.begun)
     started = time.monotonic()
     total, asking = experiment.test.n * experiment.options.draws, False
     by_draw = len(plan.blocks) // max(experiment.options.draws, 1)
@@ -253,7 +258,7 @@ def _answer_blocks(
         _say_that_it_continues(error, tally.interviews, total)
         raise
     run.manifest["seconds"] = round(run.manifest["seconds"] + time.monotonic() - started, 1)
-    _record(run, tally, asker, named, progress)
+    _record(run, tally, asker, named, progress, continued=continued)
     _stop_if_failed(run, tally, named, total)
     run.manifest.pop("failed", None)
     if run.manifest["counts"]["answered"] == 0:
@@ -307,12 +312,19 @@ def _say_that_it_continues(error: SurveyevalError, held: int, total: int) -> Non
     error.args = ("\n".join(map(str, error.problems)),)
 
 
-def _record(run: Run, tally: Tally, asker: Asker, named: NamedModel, progress: Progress) -> None:
-    """Put into the manifest what came of all blocks: counts, notes, and what came from the cache."""
+def _record(run: Run, tally: Tally, asker: Asker, named: NamedModel, progress: Progress, *, continued: bool) -> None:
+    """Put into the manifest what came of all blocks: counts, notes, and what came from the cache.
+
+    `continued`: this command answered what others had left.
+    """
     run.manifest["counts"] |= tally.counts()
     tally.note(map(str, getattr(asker.model, "notes", ())))
     notes = list(tally.said.values())
     found = tally.cached()
+    away = isinstance(asker, LanguageAsker) and asker.away is not None
+    mixed = found is not None and found["interviews"] < run.manifest["counts"]["interviews"]
+    if tally.counting and (continued or away or mixed):
+        notes.append(_OF_ONE)
     if found is not None:
         run.manifest["cache"] = found
         said = f"{found['interviews']} of {run.manifest['counts']['interviews']} interviews"

@@ -18,6 +18,8 @@ __all__ = ["Tally", "failures"]
 
 #: Different errors that a manifest quotes.
 _QUOTED = 5
+#: A count in a note, and not a number that is part of a name: gpt-4o-2024-05-13, llama3.1, toy:7.
+_COUNT = re.compile(r"(?<![\w.:/@-])\d[\d,.]*+(?![\w:/@-])")
 
 
 @dataclass
@@ -61,7 +63,12 @@ class Tally:
 
     def note(self, notes: Iterable[str]) -> None:
         """Keep notes."""
-        self.said |= {re.sub(r"\d[\d,.]*", "0", note): note for note in notes}
+        self.said |= {_COUNT.sub("0", note): note for note in notes}
+
+    @property
+    def counting(self) -> bool:
+        """Whether models counted something in their notes."""
+        return any(_COUNT.search(note) for note in self.said.values())
 
     def failed(self, number: int) -> bool:
         """Whether answers of a block failed."""

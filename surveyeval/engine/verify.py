@@ -143,15 +143,23 @@ class _Verification:
         self.environment = _others(self.manifest)
 
     def findings(self) -> Iterator[Finding]:
-        yield self._compared(
-            "identity", "sha256 of all that makes the run what it is", self.run.id, digest(self.identity)
-        )
+        shown = self._shown_otherwise()
+        if shown:
+            said = f"the manifest shows other {', '.join(shown)} than the run was made with"
+            yield Finding("identity", "differs", said)
+        else:
+            what = "sha256 of all that makes the run what it is"
+            yield self._compared("identity", what, self.run.id, digest(self.identity))
         yield from self._files()
         stored = self._stored_task()
         yield self._hashed_task("stored task", stored)
         yield from self._prompts(stored)
         current = self._current_task(stored)
-        yield self._hashed_task("task", current)
+        if current is stored and isinstance(stored, Task):
+            said = "the task is not where it was, or cannot be read; the run's own copy is used"
+            yield Finding("task", "unchecked", said)
+        else:
+            yield self._hashed_task("task", current)
         people = self._people(current)
         if not isinstance(people, HumanData):
             yield Finding("data", "unchecked", people)
@@ -171,6 +179,24 @@ class _Verification:
         yield from self._model(experiment)
         if self.environment:
             yield Finding("versions", "unchecked", f"other versions than then: {self.environment}")
+
+    def _shown_otherwise(self) -> list[str]:
+        """What cards take from elsewhere in the manifest and is not as in the identity."""
+        made = self.manifest
+        if self.run.status == "partial":  # it shows the part, and keeps the identity of the whole
+            return []
+        found = made["model"]["fingerprint"]
+        pairs = {
+            "task": made["task"]["hash"],
+            "profile_set": made["task"]["profile_set"],
+            "data": made["data"]["sha256"],
+            "split": made["split"]["hash"],
+            "test": made["split"]["test_ids"],
+            "model": f"{found['kind']}:{found['value']}",
+            "options": made["options"],
+            "plan": made["plan"]["hash"],
+        }
+        return [name for name, shown in pairs.items() if shown != self.identity[name]]
 
     # ---- what is stored -------------------------------------------------------------------------------------------
 

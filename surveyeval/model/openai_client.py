@@ -47,6 +47,8 @@ _TOO_MUCH = f"it sent more than {_MOST // 1_000_000} MB"
 _GZIP = 31
 T_co = TypeVar("T_co", covariant=True)
 
+#: Calls given up one after the other, at least, until the server counts as gone: one alone may be at fault itself.
+_GONE = 3
 #: Shorter keys are the placeholders of servers that need none, and words that may stand in any text.
 _SECRET = 8
 
@@ -184,7 +186,11 @@ class Client:
     @property
     def gone(self) -> bool:
         """Whether the last calls gave up one after the other, as many as run at a time, or nobody was there to connect to."""
-        return self._in_vain >= self.options.concurrency
+        return self._in_vain >= self._patience
+
+    @property
+    def _patience(self) -> int:
+        return max(self.options.concurrency, _GONE)
 
     async def _together(
         self, http: httpx2.AsyncClient, calls: Sequence[Call[T]], patient: bool
@@ -206,7 +212,7 @@ class Client:
                     results[number] = error
                     self._in_vain += 1
                     if _unreachable(error):
-                        self._in_vain = max(self._in_vain, self.options.concurrency)
+                        self._in_vain = max(self._in_vain, self._patience)
                     if self.gone:
                         stopped.append(error)
 

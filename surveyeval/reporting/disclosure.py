@@ -139,8 +139,8 @@ def methods(facts: Facts) -> str:
         f"{facts.model_said}.",
         asked(facts),
         f"{facts.sizes_said} Fidelity was measured with surveyeval {facts.manifest['surveyeval']} (task {facts.task('name')} "
-        f"{facts.task('version')}, run {facts.manifest['id'][:12]}): each measure was compared with what a second sample of "
-        f"{facts.people} of the same size reaches, and with naive floors.",
+        f"{facts.task('version')}, run {facts.manifest['id'][:12]}): measures of the sample were compared with what a second sample "
+        f"of {facts.people} of the same size reaches, and with naive floors; measures of individuals with baselines.",
         tried(facts),
         contamination(facts),
     ]

@@ -11,7 +11,8 @@ from surveyeval.reporting.numbers import count, enumerate_words
 
 __all__ = ["Facts", "asked", "contamination", "cutoff_of", "parameters", "personal", "prompts", "state_kept", "tried"]
 
-_NOT_A_LANGUAGE_MODEL = ("baseline:", "scripted:", "file:")
+_NOT_A_LANGUAGE_MODEL = ("baseline", "scripted")
+_LOCAL = ("embedded", "hf", "vllm", "lora")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +37,31 @@ class Facts:
         return found
 
     @property
+    def scheme(self) -> str:
+        """What kind of model the model string names; other words than those of this package are a plugin's."""
+        return str(self.manifest["model"]["string"]).partition(":")[0]
+
+    @property
     def language_model(self) -> bool:
-        """Whether the run asked a language model."""
-        return not str(self.manifest["model"]["string"]).startswith(_NOT_A_LANGUAGE_MODEL)
+        """Whether surveyeval asked a language model."""
+        if "elicitation" in self.manifest:
+            return self.manifest["elicitation"] is not None
+        return self.scheme not in (*_NOT_A_LANGUAGE_MODEL, "file")  # manifests of before it was written down
+
+    @property
+    def no_language_model(self) -> str:
+        """What is to be said where surveyeval asked none; empty where it did."""
+        if self.language_model:
+            return ""
+        if self.scheme in _NOT_A_LANGUAGE_MODEL:
+            return "No language model was used."
+        return "surveyeval asked no language model; whether one made these answers is not known to it."
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether probabilities were calibrated on the pilot."""
+        text = str(self.manifest["model"]["string"])
+        return bool(re.search(r"[?&]calibrate=(?!none\b)", text)) or self.details.get("calibrate", "none") != "none"
 
     @property
     def people(self) -> str:
@@ -107,7 +130,12 @@ class Facts:
         counts = self.manifest["counts"]
         parts = [f"{count(counts[name])} {words}" for name, words in (("answered", "answers"), ("invalid", "invalid"),
                  ("refused", "refused"), ("dont_know", "don't know")) if name in counts]  # fmt: skip
-        return f"Of the model's answers: {', '.join(parts)}. No answer was replaced or weighted; states are counted on the card."
+        weighted = "" if self.manifest["task"].get("weighted") else " or weighted"
+        return self.joined(
+            f"Of the model's answers: {', '.join(parts)}",
+            "Probabilities were calibrated on the pilot before answers were drawn" if self.calibrated else "",
+            f"No answer was replaced{weighted}; states are counted on the card",
+        )
 
     @property
     def source(self) -> str:
@@ -134,7 +162,7 @@ class Facts:
     def purpose(self) -> str:
         """What the model was used for."""
         if not self.language_model:
-            return "No language model was used."
+            return self.no_language_model
         return "Simulating answers of survey respondents, to measure how faithfully they reproduce people's."
 
     @property
@@ -168,10 +196,12 @@ class Facts:
     def access(self) -> str:
         """Where the model ran."""
         if not self.language_model:
-            return "No language model was used."
-        if str(self.manifest["model"]["string"]).startswith("openai:"):
-            host = (self.manifest.get("leaves") or {}).get("to") or "a server with an OpenAI-compatible interface"
-            return f"Separate calls to {host}."
+            return self.no_language_model
+        host = (self.manifest.get("leaves") or {}).get("to")
+        if host or self.scheme == "openai":
+            return f"Separate calls to {host or 'a server with an OpenAI-compatible interface'}."
+        if self.scheme not in _LOCAL:
+            return ""
         return "Weights run locally, without a chat interface; each request is a call of its own."
 
     @property
@@ -181,18 +211,19 @@ class Facts:
         found = []
         if text.startswith("lora:"):
             found.append("A LoRA adapter, trained on pilot people who do not test it; see the card")
-        if re.search(r"[?&]examples=", text):
+        if re.search(r"[?&]examples=0*[1-9]", text):
             found.append("Pilot interviews stood in the prompt")
-        if re.search(r"[?&]calibrate=", text):
+        if self.calibrated:
             found.append("Probabilities were calibrated on the pilot")
-        return self.joined(*found) or "None."
+        known = self.scheme in (*_LOCAL, *_NOT_A_LANGUAGE_MODEL, "openai")
+        return self.joined(*found) or ("None." if known else "")
 
     @property
     def system(self) -> str:
         """The system text."""
         system = (self.manifest["task"].get("interview") or {}).get("system")
         if not self.language_model:
-            return "No language model was used."
+            return self.no_language_model
         return f"“{system}”" if system else "None."
 
     @property
@@ -251,7 +282,7 @@ def parameters(facts: Facts) -> str:
 def state_kept(facts: Facts) -> str:
     """Whether one answer could see another."""
     if not facts.language_model:
-        return "No language model was used."
+        return facts.no_language_model
     if str((facts.manifest["task"].get("interview") or {}).get("mode")) == "independent":
         return "No: each item was asked in a conversation of its own."
     return "Within one simulated interview only: each item was asked after the answers before it. Interviews share nothing."
@@ -260,7 +291,7 @@ def state_kept(facts: Facts) -> str:
 def prompts(facts: Facts) -> str:
     """Where the prompts are."""
     if not facts.language_model:
-        return "No language model was used."
+        return facts.no_language_model
     return "An example for an invented respondent is below; all templates are in the task.yaml of the run directory."
 
 
@@ -272,7 +303,7 @@ def personal(facts: Facts) -> str:
     ]
     given = f"Profile fields: {', '.join(map(str, profile))}" if profile else "No profile"
     if not leaves:
-        return facts.joined(given, "Nothing left the machine that ran the model")
+        return facts.joined(given, "surveyeval sent nothing to another machine")
     sent = [*map(str, leaves.get("profile") or ()), *(f"answers to {one}" for one in leaves.get("answers") or ())]
     return facts.joined(
         given, f"Sent to {leaves.get('to') or 'another machine'}: {', '.join(sent) or 'questions only'}"
@@ -299,8 +330,8 @@ def cutoff_of(manifest: Mapping[str, Any]) -> str:
 
 
 def contamination(facts: Facts) -> str:
-    """The model's cut-off against the publication of the data."""
-    if not facts.language_model:
+    """The model's cut-off against the publication of the data; empty where no language model can have read them."""
+    if facts.scheme in _NOT_A_LANGUAGE_MODEL:
         return ""
     published, cutoff = facts.task("published"), cutoff_of(facts.manifest)
     since = f"The data were public since {published}" if published else "It is not stated when the data became public"

@@ -106,9 +106,10 @@ def _because(one: Judgement) -> Iterator[str]:
 
 
 def _decisive(one: Judgement) -> Check:
-    """The first check that explains the verdict; of an individual-level claim always what the pilot gives."""
+    """The first check that explains the verdict; of an individual-level claim what the pilot gives, unless that was met."""
     if one.key == "individuals":
-        return one.checks[0]
+        first, *retest = one.checks
+        return retest[0] if retest and one.verdict == "not supported" and first.result != "failed" else first
     if one.cause == INVALID:
         return next(check for check in one.checks if check.result == "failed")
     wanted = {"supported": ("passed",), "not supported": ("failed",), "can't tell": ("undecided", "open", "not run")}

@@ -39,7 +39,7 @@ class _CannotSayError(ValueError):
 
 
 def rule_of(
-    condition: Condition, subjects: Mapping[str, Subject], arm: str = "", arms: Sequence[str] = ()
+    condition: Condition, subjects: Mapping[str, Subject], arms: Mapping[tuple[str, str], tuple[str, str]] | None = None
 ) -> tuple[str, list[str]]:
     """A condition in the language of rules.
 
@@ -48,10 +48,8 @@ def rule_of(
     condition : Condition
     subjects : mapping of str to Subject
         Questions that come before, by key.
-    arm : str
-        Column of the arms.
-    arms : sequence of str
-        Their codes.
+    arms : mapping of (str, str) to (str, str), optional
+        Column and code of a condition of the experiment, as the questionnaire has them -> name and code in rules.
 
     Returns
     -------
@@ -65,28 +63,31 @@ def rule_of(
     unknown: list[str] = []
     for part in parts:
         if isinstance(part, Combined) and part.operator == "and":
-            inner, more = rule_of(part, subjects, arm, arms)
+            inner, more = rule_of(part, subjects, arms)
             said += [inner] if inner else []
             unknown += more
             continue
         try:
-            said.append(_rule(part, subjects, arm, arms))
+            said.append(_rule(part, subjects, arms or {}))
         except _CannotSayError as error:
             unknown.append(str(error))
     return " and ".join(dict.fromkeys(said)), unknown
 
 
-def _rule(condition: Condition, subjects: Mapping[str, Subject], arm: str, arms: Sequence[str]) -> str:
+def _rule(
+    condition: Condition, subjects: Mapping[str, Subject], arms: Mapping[tuple[str, str], tuple[str, str]]
+) -> str:
     if isinstance(condition, Unknown):
         raise _CannotSayError(condition.text)
     if isinstance(condition, Combined):
-        parts = [_rule(part, subjects, arm, arms) for part in condition.parts]
+        parts = [_rule(part, subjects, arms) for part in condition.parts]
         if condition.operator == "not":
             return f"not ({parts[0]})"
         return "(" + f" {condition.operator} ".join(parts) + ")"
     if not condition.question:
-        if condition.row == arm and condition.choice in arms:
-            return f"arm {condition.operator} {json.dumps(condition.choice, ensure_ascii=False)}"
+        if (condition.row, condition.choice) in arms:
+            name, code = arms[condition.row, condition.choice]
+            return f"{name} {condition.operator} {json.dumps(code, ensure_ascii=False)}"
         raise _CannotSayError(f"{condition.row} {condition.operator} {condition.choice}")
     return _test(condition, subjects.get(condition.question))
 

@@ -20,9 +20,11 @@ from surveyeval.task.draft import (
     missing_codes,
     profile_section,
 )
+from surveyeval.task.draft_arms import Arms, arms_lines, find_arms
 from surveyeval.task.draft_conditions import Subject, rule_of
+from surveyeval.task.draft_leaving import Kept, finished, keep_lines, kept_profile, stayed
 from surveyeval.task.guess import Guess, guess, profile_field, role_of
-from surveyeval.task.questionnaire import ArmSet, Choice, Condition, Question, Questionnaire
+from surveyeval.task.questionnaire import Choice, Condition, Question, Questionnaire
 from surveyeval.task.scales import missing_state, ordered, rated
 from surveyeval.task.yaml_text import comment, quoted, review, scalar, template_text
 
@@ -84,12 +86,19 @@ class _Writer:
         self.columns: dict[str, str] = {}
         self.items: list[_Item] = []
         self.shown: list[str] = []
+        self.kept: list[Kept] = []
+        self.arms = Arms()
 
     def draft(self, name: str, use: str, encoding: str) -> Draft:
+        self.arms = find_arms(
+            self.survey,
+            self._values,
+            lambda column: self.names.take(Guess(column, "arm")),
+            with_data=self.table is not None,
+        )
         self._from_data()
         for question in self.survey.questions:
             self._question(question)
-        arms = self._arms()
         rows = self.table or Table(pd.DataFrame(), "", self.survey.file)
         profile = [one for one in self.guesses if one.role == "profile"]
         lines = [line for line in head(rows, name, use, encoding, self.guesses) if self.table or "sha256:" not in line]
@@ -104,10 +113,15 @@ class _Writer:
             lines[place:place] = list(
                 review("no answers were given: put the export here, or draft again with --data", 2)
             )
+        place = next(number for number, line in enumerate(lines) if line.startswith("  citation:"))
+        lines[place + 1 : place + 1] = keep_lines(self.kept)
         if self.survey.title:
-            lines += [f"# The survey's own title: {' '.join(self.survey.title.split())}"]
-        lines += [*profile_section(profile, self.columns)]
-        lines += list(_armset(arms)) if arms else list(arms_section(self.guesses))
+            lines += comment(f"The survey's own title: {' '.join(self.survey.title.split())}")
+        known = list(profile_section(profile, self.columns))
+        if self.kept and known[-1] == "profile: {}":
+            known[-1] = "profile:"
+        lines += [*known, *kept_profile(self.kept, [self.columns[one.column] for one in profile])]
+        lines += list(arms_lines(self.arms, self._before())) if self.arms.sets else list(arms_section(self.guesses))
         lines += [*interview_section([one.guess for one in self.items]), *self._interview()]
         lines += [*self._items(), *analysis_section(profile, self.columns), *left_out_section(self.guesses)]
         return Draft("\n".join(lines) + "\n", tuple(self.guesses))
@@ -120,21 +134,36 @@ class _Writer:
             return
         own = {column for question in self.survey.questions for column in _columns_of(question)}
         stems = [one.name for one in self.survey.questions]
-        arm = self.survey.arms.column if self.survey.arms else None
-        kept = [str(one) for one in self.table.frame.columns if str(one) not in own and str(one) != arm]
+        arms = {one.column for one in self.arms.sets}
+        if (ended := finished(self._counts("Finished"))) is not None:
+            self.kept.append(ended)
+            own.add(ended.column)
+        kept = [str(one) for one in self.table.frame.columns if str(one) not in own | arms]
+        unasked = {one.name: one.notes[-1] for one in self.survey.questions if one.kind == "other" and one.notes}
         for one in guess(replace(self.table, frame=self.table.frame[kept])):
             belongs = next((stem for stem in stems if one.column.startswith((f"{stem}_", f"{stem}["))), None)
-            if belongs is not None and one.role != "left out":
+            if belongs in unasked:
+                one = Guess(one.column, "left out", reasons=(unasked[belongs],))
+            elif belongs is not None and one.role != "left out":
                 one = Guess(one.column, "left out", reasons=(f"belongs to {belongs}",))
+            elif any(one.column.startswith(f"{column}_") for column in arms):
+                one = Guess(one.column, "left out", reasons=("a column of the randomiser",))
             elif one.role == "item":
                 one = Guess(one.column, "left out", reasons=("a column of no question in the survey file",))
-            if one.role == "arm" and arm is not None:
+            if one.role == "arm" and arms:
                 one = Guess(one.column, "left out", reasons=("another column of conditions",))
             if one.role == "profile":
                 self.columns[one.column] = self.names.take(one)
             self.guesses.append(one)
         for column, told in self.table.withheld.items():
             self.guesses.append(Guess(column, "left out", reasons=(f"it may tell who people are: {told}",)))
+
+    def _counts(self, column: str) -> dict[str, int] | None:
+        """How often each code of a column is there; None without data, or without the column."""
+        if self.table is None or column not in self.table.frame.columns:
+            return None
+        counts = self.table.frame[column].dropna().map(str).value_counts()
+        return {str(code): int(count) for code, count in counts.items()}
 
     def _values(self, column: str) -> set[str] | None:
         """Codes of a column; None without data, or without the column."""
@@ -167,6 +196,14 @@ class _Writer:
         if self.table is not None and not asked:
             self._leave_out(question, "the data have no column for it")
             return
+        stay = stayed(self.survey, question)
+        if question.kind == "single" and question.choices and len(stay) == 1:
+            self._screening(question, stay)
+            return
+        if len(stay) < len(question.choices):
+            gone = ", ".join(repr(one.label) for one in question.choices if one.key not in stay)
+            said = f"who chose {gone} has left the survey here; take these people out of the data"
+            question = replace(question, notes=(*question.notes, said))
         told = profile_field(question.name, question.text) if question.kind in ("single", "number") else None
         if told is not None:
             self._profile(question, told)
@@ -179,6 +216,22 @@ class _Writer:
 
     def _leave_out(self, question: Question, *reasons: str) -> None:
         self.guesses.append(Guess(question.name, "left out", reasons=reasons))
+
+    def _screening(self, question: Question, stay: frozenset[str]) -> None:
+        """A question after which only people with one answer go on: no item, since of them all have it."""
+        choices, _, _ = self._coded(question.choices, [question.name])
+        own = Guess(question.name, "left out", reasons=("who answered otherwise has left the survey; see keep",))
+        name = self.names.take(own)
+        code = next(one.code for one in choices if one.key in stay)
+        counts = self._counts(question.name)
+        gone = [one for one in choices if one.key not in stay]
+        many = f"{sum(counts.get(one.code, 0) for one in gone)} people" if counts is not None else "who"
+        why = f"{many} chose {' or '.join(repr(one.label) for one in gone)} at {question.name}, which ends the survey"
+        labels = tuple((one.code, one.label) for one in choices)
+        self.kept.append(Kept(name, question.name, code, labels, why))
+        self.guesses.append(own)
+        codes = {one.key: one.code for one in choices}
+        self.subjects[question.key] = Subject("code", {"": name}, codes, tuple(codes.values()))
 
     def _options(self, choices: Sequence[Choice]) -> tuple[list[tuple[str, str]], dict[str, str]]:
         """Options, and codes that stand for no answer with their states."""
@@ -214,6 +267,8 @@ class _Writer:
             numeric = all(re.fullmatch(r"-?\d+(\.\d+)?", code) for code, _ in options)
             rank = numeric and len(options) > 2 and (told in ("age", "education", "income") or _scale(options) != "")
             reasons = [*question.notes, *([_unknown(unknown)] if unknown else [])]
+            if not numeric and told in ("education", "income"):
+                reasons.append("its codes are words, so that their order is lost: export numeric values to keep it")
             one = Guess(column, "profile", "ordinal" if rank else "nominal", tuple(options), missing, name=told,
                         reasons=tuple(reasons))  # fmt: skip
         self.guesses.append(one)
@@ -289,9 +344,19 @@ class _Writer:
                 )
             if ticked[1] not in values:
                 notes.append("the data have no code for an option that is not ticked; blank cells count as missing")
-        if one_column and any("," in label for _, _, label in kept):
+        if one_column and kept:
+            parts = {part.strip() for value in self._values(question.name) or () for part in value.split(",")}
+            if parts and not parts & {code for code, _, _ in kept}:
+                self._leave_out(
+                    question,
+                    "its answers stand in one column as words, with commas between them; export numeric values, or split "
+                    "multi-value fields into columns",
+                )
+                return
+        alone = [one.label for one in question.choices if one.exclusive]
+        if alone:
             notes.append(
-                "the codes of the column stand with commas between them: numbers, not words, should be exported"
+                f"ticking {' or '.join(map(repr, alone))} took all other ticks away; here it is a yes or no like the others"
             )
         if not kept:
             self._leave_out(question, "no options")
@@ -316,26 +381,26 @@ class _Writer:
         """The rule for who is asked, or notes of what no rule says."""
         if condition is None:
             return "", []
-        arms = self._arms()
-        text, unknown = rule_of(
-            condition, self.subjects, arms.column if arms else "", [one[0] for one in arms.levels] if arms else []
-        )
+        text, unknown = rule_of(condition, self.subjects, self.arms.rules)
         return text, [f"who is asked could not be taken over; write ask_if: {one}" for one in dict.fromkeys(unknown)]
 
-    def _arms(self) -> ArmSet | None:
-        """The randomiser's arms, where the data have their column."""
-        arms = self.survey.arms
-        values = self._values(arms.column) if arms else None
-        if arms is None or (self.table is not None and values is None):
-            return None
-        return arms
+    def _before(self) -> list[str]:
+        """Items that stand before the assignment to arms."""
+        keys = set(self.arms.sets[0].before)
+        inside = (one for one in self.items if one.question.key in keys)
+        return [name for one in inside for name in ([one.name] if one.name else [row[0] for row in one.columns])]
 
     # ---- the sections ----------------------------------------------------------------------------------------------------
 
     def _interview(self) -> Iterator[str]:
         names = {one.question.key: [one.name] if one.name else [row[0] for row in one.columns] for one in self.items}
         routed = {one.question.key for one in self.items if one.when}
-        blocks = []
+        taken = {key for block in self.survey.shuffled for key in block}
+        blocks = [
+            ", ".join(row[0] for row in one.columns)
+            for one in self.items
+            if one.question.random and one.question.rows and len(one.columns) > 1 and one.question.key not in taken
+        ]
         for block in self.survey.shuffled:
             inside = [name for key in block for name in names.get(key, [])]
             batteries = any(len(names.get(key, [])) > 1 for key in block)
@@ -349,18 +414,11 @@ class _Writer:
                 blocks.append(said)
         if blocks:
             yield f"  shuffled: [{', '.join(f'[{said}]' for said in blocks)}]"
-        shown = [text for text in self.shown if text and not self._in_arms(text)]
+        shown = [text for text in self.shown if text and not self.arms.shows(text)]
         for text in shown[:12]:
             yield from review(f"people were also shown: {text[:600]}", 2)
-        for note in self.survey.notes:
+        for note in (*self.survey.notes, *self.arms.notes):
             yield from review(note, 2)
-        if self.survey.arms is not None and self._arms() is None:
-            yield from review(
-                f"people were assigned to conditions; the data have no column {self.survey.arms.column!r}", 2
-            )
-
-    def _in_arms(self, text: str) -> bool:
-        return self.survey.arms is not None and any(text in vignette for _, _, vignette in self.survey.arms.levels)
 
     def _items(self) -> Iterator[str]:
         yield ""
@@ -455,18 +513,3 @@ def _scale(options: Sequence[tuple[str, str]]) -> str:
 def _unknown(codes: Sequence[str]) -> str:
     shown = ", ".join(repr(code[:40]) for code in codes[:8])
     return f"the data have codes that the survey file does not: {shown}{' and more' if len(codes) > 8 else ''}"
-
-
-def _armset(arms: ArmSet) -> Iterator[str]:
-    yield ""
-    yield from review(
-        "conditions of the experiment, from the randomiser; the vignette is what people of the arm were shown"
-    )
-    yield "arms:"
-    yield f"  column: {quoted(arms.column)}"
-    yield "  levels:"
-    for code, label, vignette in arms.levels:
-        yield f"    {quoted(code)}:"
-        yield f"      label: {quoted(label)}"
-        if vignette:
-            yield f"      vignette: {quoted(template_text(vignette))}"

@@ -22,6 +22,7 @@ from surveyeval.errors import ConfigError, Problem, did_you_mean
 from surveyeval.task.check import check_document
 from surveyeval.task.document import Document, load_document, parse_document
 from surveyeval.task.expand import expand
+from surveyeval.task.orders import option_order
 from surveyeval.task.task import Task
 
 __all__ = ["DECLARED", "KINDS", "Form", "declared_file", "forms_of"]
@@ -99,12 +100,12 @@ def forms_of(task: Task, kinds: Sequence[str] = tuple(KINDS), *, file: Path | No
                 f"there is no probe {kind!r}", hint=did_you_mean(kind, KINDS) or f"probes: {', '.join(KINDS)}"
             )
     document = expand(parse_document(task.text, task.file), task.folder)
-    everything = frozenset(item.name for item in task.items)
-    found = [
-        Form(name, kind, _variant(task, document, name, change, task.file), everything)
-        for kind in kinds
-        for name, change in _made(task, kind)
-    ]
+    found = []
+    for kind in kinds:
+        for name, change in _made(task, kind):
+            variant = _variant(task, document, name, change, task.file)
+            if items := _turned(task, variant) if kind == "order" else frozenset(item.name for item in task.items):
+                found.append(Form(name, kind, variant, items))
     path = file or declared_file(task)
     if path is not None and set(kinds) & set(DECLARED):
         found += [form for form in _declared(task, document, path) if form.kind in kinds]
@@ -138,12 +139,8 @@ def _made(task: Task, kind: str) -> Iterator[tuple[str, Change]]:
         other = "numbers" if interview.options == "letters" else "letters"
         if other == "numbers" or max(item.k for item in task.items) <= 26:
             yield f"options-{other}", _interview("options", other)
-    elif (
-        kind == "order"
-        and interview.order == "fixed"
-        and any(item.spec.order in (None, "fixed") for item in task.items)
-    ):
-        yield "options-reversed", _interview("order", "reversed")
+    elif kind == "order" and any((item.spec.order or interview.order) == "fixed" for item in task.items):
+        yield "options-reversed", _reversed
 
 
 def _marked(marks: str) -> Change:
@@ -152,6 +149,21 @@ def _marked(marks: str) -> Change:
             item["question"] = marks.format(item["question"].strip())
 
     return change
+
+
+def _reversed(value: dict[str, Any]) -> None:
+    """Options in a fixed order backwards: those of the interview, and those of items that say so themselves."""
+    if (value.get("interview") or {}).get("order", "fixed") == "fixed":
+        _interview("order", "reversed")(value)
+    for item in value["items"]:
+        if item.get("order") == "fixed":
+            item["order"] = "reversed"
+
+
+def _turned(task: Task, variant: Task) -> frozenset[str]:
+    """Items whose options come in another order; one that is shuffled for each respondent stays as it is."""
+    pairs = zip(task.items, variant.items, strict=True)
+    return frozenset(old.name for old, new in pairs if option_order(task, old, "") != option_order(variant, new, ""))
 
 
 def _interview(key: str, said: str) -> Change:

@@ -154,6 +154,8 @@ class _Reader:
         self.notes: list[Problem] = []
         #: Blank cells of check-all questions that are no ticks, by item.
         self.filled: dict[str, NDArray[np.bool_]] = {}
+        #: Rows of nobody's arm, which are right where `keep` leaves them out: who left before the assignment has none.
+        self.unassigned: list[tuple[NDArray[np.bool_], str, str]] = []
         said = list(table.notes)
         if table.withheld:
             said.append(f"columns that tell who people are stay out: {', '.join(table.withheld)}")
@@ -210,6 +212,12 @@ class _Reader:
         rule = self.task.rule(sample, text)
         kept = np.asarray(rule.valid & rule.values.astype(bool))
         route = ("source", "keep")
+        for blank, name, field in self.unassigned:
+            if (rows := np.flatnonzero(blank & kept)).size:
+                hint = "leave these people out with source.keep, or correct the file"
+                self._problem(f"column {name!r} is blank ({_rows(rows.size)})", field, int(rows[0]), hint)
+        if self.problems:
+            return sample
         if not kept.any():
             self.problems.append(
                 _in_task(self.task, route, f"nobody in {self.table.name} is kept ({_rows(sample.n)})", None)
@@ -350,11 +358,19 @@ class _Reader:
         name = arms.column or "arm"
         column = self._column(name, "arms", "column")
         if name in self.frame.columns:
-            self._unknown(column, set(arms.levels), name, "arms.levels", blank_allowed=False)
+            self._unknown(column, set(arms.levels), name, "arms.levels", blank_allowed=self._unassigned(column, name))
             for key in arms.levels:
                 if not (column == key).any():
                     self._problem(f"nobody is in arm {key!r}", "arms.levels")
-        return np.array([str(value) for value in column], dtype=object)
+        first = next(iter(arms.levels))
+        return np.array([first if value is None else str(value) for value in column], dtype=object)
+
+    def _unassigned(self, column: NDArray[np.object_], name: str) -> bool:
+        """Whether blank cells of an arm may be those of people who are left out; which they are is seen once it is known."""
+        if self.task.spec.source.keep is None:
+            return False
+        self.unassigned.append((np.asarray(pd.isna(column)), name, "arms.levels"))
+        return True
 
     def _crossed(self, arms: Arms) -> NDArray[np.object_]:
         """Arms from the factors' columns, their codes joined."""
@@ -364,8 +380,9 @@ class _Reader:
             known = {level.factors[factor] for level in arms.levels.values()}
             whole &= name in self.frame.columns
             if name in self.frame.columns:
-                self._unknown(column, known, name, f"arms.factors.{factor}.levels", blank_allowed=False)
-            parts.append(column)
+                allowed = self._unassigned(column, name)
+                self._unknown(column, known, name, f"arms.factors.{factor}.levels", blank_allowed=allowed)
+            parts.append(np.where(pd.isna(column), min(known), column))
         joined = np.array(["+".join(map(str, codes)) for codes in zip(*parts, strict=True)], dtype=object)
         for key in arms.levels if whole else ():
             if not (joined == key).any():

@@ -79,7 +79,8 @@ def read_qsf(path: Path) -> Questionnaire:
     notes = list(order.notes)
     if trashed:
         notes.append(f"questions that the flow does not reach are left out: {', '.join(trashed)}")
-    return Questionnaire(path.name, title, tuple(questions), order.arms, order.shuffled, tuple(notes))
+    arms, leaving = tuple(order.assignments), tuple(order.leaving)
+    return Questionnaire(path.name, title, tuple(questions), arms, order.shuffled, tuple(notes), leaving)
 
 
 def _loaded(path: Path) -> Mapping[str, Any]:
@@ -137,9 +138,7 @@ def _question(key: str, payload: Mapping[str, Any]) -> Question:
     ):  # fmt: skip
         rows = tuple(_rows(payload, name))
         answers = tuple(_choices(payload, "Answers", "AnswerOrder", name))
-        if _random(payload)[0]:
-            base = replace(base, notes=(*notes, "its statements were shuffled: interview.shuffled can say so"))
-        return replace(base, kind="battery", rows=rows, choices=answers)
+        return replace(base, kind="battery", rows=rows, choices=answers, random=_random(payload)[0])
     if kind == "Slider":
         rows, points = tuple(_rows(payload, name)), _points(payload)
         if points and len(rows) == 1:  # one slider: its label, if any, stands below the question
@@ -161,9 +160,8 @@ def _choices(payload: Mapping[str, Any], field: str, order: str, name: str) -> I
     for key in dict.fromkeys(listed):
         option = options[key] if isinstance(options[key], dict) else {"Display": options[key]}
         code = plain(recoded.get(key, key)) or key
-        yield Choice(
-            key, code, plain(option.get("Display")) or code, f"{name}_{key}", bool(option.get("ExclusiveAnswer"))
-        )
+        alone = bool(option.get("ExclusiveAnswer"))
+        yield Choice(key, code, plain(option.get("Display")) or code, f"{name}_{key}", pinned=alone, exclusive=alone)
 
 
 def _rows(payload: Mapping[str, Any], name: str) -> Iterator[Row]:

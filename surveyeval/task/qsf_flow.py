@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from surveyeval.task.qsf_logic import all_of, display_logic
-from surveyeval.task.questionnaire import ArmSet, Comparison, Condition, Question
+from surveyeval.task.questionnaire import ArmSet, Combined, Comparison, Condition, Question
 
 __all__ = ["Flow", "read_flow"]
 
@@ -21,7 +21,8 @@ class Flow:
     questions: list[Question] = field(default_factory=list)
     conditions: list[Condition | None] = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)
-    arms: ArmSet | None = None
+    assignments: list[ArmSet] = field(default_factory=list)
+    leaving: list[Comparison] = field(default_factory=list)
     shuffled: tuple[tuple[str, ...], ...] = ()
     notes: list[str] = field(default_factory=list)
 
@@ -66,14 +67,23 @@ class _Reader:
             elif kind == "Branch":
                 condition = display_logic(step.get("BranchLogic"))
                 if any(isinstance(one, dict) and one.get("Type") == "EndSurvey" for one in below):
-                    self.found.notes.append(
-                        "a branch ends the survey for some people: take them out of the data, or say so with ask_if"
-                    )
+                    self._leaves(condition if not inside else None)
                 self._walk(below, [*inside, condition] if condition else inside, depth + 1)
             elif kind == "BlockRandomizer":
                 self._randomizer(step, below, inside, depth)
             elif below:
                 self._walk(below, inside, depth + 1)
+
+    def _leaves(self, condition: Condition | None) -> None:
+        """A branch that ends the survey."""
+        parts = condition.parts if isinstance(condition, Combined) and condition.operator == "or" else (condition,)
+        said = [one for one in parts if isinstance(one, Comparison) and one.question and one.choice]
+        if len(said) == len(parts):
+            self.found.leaving += said
+            return
+        self.found.notes.append(
+            "a branch ends the survey for some people: take them out of the data, or say so with ask_if"
+        )
 
     def _block(self, name: str, inside: list[Condition]) -> None:
         block = self.blocks.get(name)
@@ -117,17 +127,20 @@ class _Reader:
             elif len(parts) > 1:
                 self.found.notes.append(f"the order of these parts was random: {self._said(parts)}")
             return
-        arms = self._arms(parts) if shown == 1 and len(parts) > 1 else None
-        if arms is not None and self.found.arms is None:
-            self.found.arms = arms
-            for one, (code, _, _) in zip(parts, arms.levels, strict=True):
-                self._assigned(one, code, arms.column, inside, depth)
+        arms = (self._arms(parts) or self._displayed(step, parts)) if shown == 1 and len(parts) > 1 else None
+        if any(isinstance(one, Comparison) and not one.question for one in inside):
+            arms = None  # within an arm of another randomiser: not everybody was assigned
+        if arms is None:
+            self.found.notes.append(
+                f"people were assigned to {shown} of these {len(parts)} parts at random: {self._said(parts)}. If they are conditions "
+                "of an experiment, declare `arms`: the export has a column for the assignment if the order of randomised parts is "
+                "exported"
+            )
+            self._walk(parts, inside, depth + 1)
             return
-        self.found.notes.append(
-            f"people were assigned to {shown} of these {len(parts)} parts at random: {self._said(parts)}. If they are conditions of an "
-            "experiment, declare `arms`: the export has a column for the assignment if the order of randomised parts is exported"
-        )
-        self._walk(parts, inside, depth + 1)
+        self.found.assignments.append(replace(arms, before=tuple(one.key for one in self.found.questions)))
+        for one, (code, _, _) in zip(parts, arms.levels, strict=True):
+            self._assigned(one, code, arms.column, inside, depth)
 
     def _assigned(self, part: Mapping[str, Any], code: str, column: str, inside: list[Condition], depth: int) -> None:
         """The questions of one arm, for people of that arm."""
@@ -153,6 +166,23 @@ class _Reader:
                 )
                 return ArmSet(name, levels)
         return None
+
+    def _displayed(self, step: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> ArmSet | None:
+        """Arms by what was displayed: an export has it in a column when the order of randomised parts is exported.
+
+        Such a column names a block by its description without blanks, and any other part by its number in the flow.
+        """
+        levels, also = [], []
+        for part in parts:
+            block = self.blocks.get(str(part.get("ID")), {})
+            said, number = str(block.get("Description") or ""), str(part.get("FlowID") or "")
+            code = "".join(said.split()) or number
+            levels.append((code, said or str(part.get("Description") or code), " ".join(self._texts(part))))
+            also.append(tuple(one for one in (said, number, str(part.get("ID") or "")) if one))
+        codes = {code for code, _, _ in levels}
+        if not step.get("FlowID") or "" in codes or len(codes) < len(levels):
+            return None
+        return ArmSet(f"{step['FlowID']}_DO", tuple(levels), tuple(also))
 
     def _texts(self, part: Mapping[str, Any]) -> list[str]:
         """What is shown, and not asked, in a part."""

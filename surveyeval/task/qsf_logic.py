@@ -108,12 +108,7 @@ def skips(order: Flow, payloads: Mapping[str, Mapping[str, Any]]) -> dict[str, t
                 found.setdefault(key, ([], []))[1].append(f"skip logic that no rule says: {said}")
                 continue
             if where == "ENDOFSURVEY":
-                label = next(
-                    (one.label for one in order.questions[place].choices if one.key == option["choice"]), option["choice"]
-                )  # fmt: skip
-                found.setdefault(key, ([], []))[1].append(
-                    f"who chose {label!r} left the survey here; take these people out of the data, or write ask_if below"
-                )
+                order.leaving.append(Comparison(option["question"], _CHOSEN[condition], choice=option["choice"]))
                 continue
             stay = Comparison(option["question"], "!=" if condition == "Selected" else "==", choice=option["choice"])
             over = _jumped(order, place, where)

@@ -29,13 +29,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Choice:
-    """One response option: how the questionnaire names it, its code in the data, its words, and its column in a check-all."""
+    """One response option: how the questionnaire names it, its code in the data, its words, and its column in a check-all.
+
+    ``exclusive``: in a check-all, ticking it takes the other ticks away.
+    """
 
     key: str
     code: str
     label: str
     column: str = ""
     pinned: bool = False
+    exclusive: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Question:
     when : Condition, optional
         Who is asked; None: everybody.
     random : bool
-        Whether the options are shuffled.
+        Whether the options are shuffled; of a battery, the statements.
     ticked : (str, str)
         Codes of a check-all question's columns for ticked and not ticked.
     notes : tuple of str
@@ -134,10 +138,24 @@ class Question:
 
 @dataclass(frozen=True)
 class ArmSet:
-    """Conditions to which people were assigned: the column of the data, and (code, label, text shown) of each."""
+    """Conditions to which people were assigned at random.
+
+    Parameters
+    ----------
+    column : str
+        Of the data, or what it is called where the order of randomised parts is exported.
+    levels : tuple of (str, str, str)
+        Code, label and text shown of each.
+    also : tuple of tuple of str
+        For each level, what else the data may call it.
+    before : tuple of str
+        Keys of the questions that stand before the assignment.
+    """
 
     column: str
     levels: tuple[tuple[str, str, str], ...]
+    also: tuple[tuple[str, ...], ...] = ()
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,19 +168,23 @@ class Questionnaire:
         Name of the file.
     title : str
     questions : tuple of Question
-    arms : ArmSet, optional
+    assignments : tuple of ArmSet
+        Every random assignment to one of several parts, in order.
     shuffled : tuple of tuple of str
         Keys of neighbouring questions that are asked in an order of each respondent's own.
     notes : tuple of str
         What could not be taken over.
+    leaving : tuple of Comparison
+        Who answers so has reached the end of the survey.
     """
 
     file: str
     title: str
     questions: tuple[Question, ...]
-    arms: ArmSet | None = None
+    assignments: tuple[ArmSet, ...] = ()
     shuffled: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = field(default=())
+    leaving: tuple[Comparison, ...] = ()
 
 
 #: Characters of a text that are read; the questions of a survey have some hundreds.

@@ -127,6 +127,68 @@ def test_a_table_of_profiles_without_people(tmp_path: Path) -> None:
         api.export_tier(human, 1, output=tmp_path / "x", task="disclosure_sale")
 
 
+LABELLED = """
+name: labelled
+version: "1"
+title: Arms in another order
+source: {use: "file:none.csv", provenance: human, licence: CC0, citation: none}
+arms:
+  column: arm
+  levels:
+    free: {label: Bus, vignette: It is free.}
+    plain: {label: Control, vignette: It comes.}
+    paid: {label: "bus ", vignette: It costs one.}
+    far: {label: far away, vignette: It goes far.}
+items:
+  - {name: ride, role: action, kind: binary, question: Ride?, options: {"no": "no", "yes": "yes"}}
+"""
+
+
+def labelled(tmp_path: Path) -> tuple[Path, Path]:
+    task, profiles, table = tmp_path / "task.yaml", tmp_path / "profiles.csv", tmp_path / "simulated.csv"
+    task.write_text(LABELLED)
+    profiles.write_text("arm\n" + "free\nplain\npaid\nfar\n" * 4)
+    simulate(str(task), profiles, "baseline:uniform", output=table)
+    return task, table
+
+
+def test_the_control_is_the_arm_that_is_called_so_and_no_name_is_given_twice(tmp_path: Path) -> None:
+    task, table = labelled(tmp_path)
+    (one,) = tables(table, 1, tmp_path / "1", task=str(task))
+    assert list(one["condition"][:4]) == ["Bus (free)", "control", "bus  (paid)", "far away"]
+    (three,) = tables(table, 3, tmp_path / "3", task=str(task))
+    assert set(three["condition"]) == {"Bus (free)", "bus  (paid)", "far away"}
+    assert json.loads((tmp_path / "3" / "metadata.json").read_text())["made_by"]["control"] == "plain"
+    (named,) = tables(table, 1, tmp_path / "named", task=str(task), control="free")
+    assert list(named["condition"][:4]) == ["control", "Control (plain)", "bus ", "far away"]
+
+
+@pytest.mark.parametrize("column", ["draw", "respondent", "arm", "model", "ride"])
+def test_a_column_that_was_taken_out_is_named(column: str, tmp_path: Path) -> None:
+    task, table = labelled(tmp_path)
+    pd.read_csv(table, dtype=str, keep_default_na=False).drop(columns=column).to_csv(table, index=False)
+    with pytest.raises(DataError, match=f"has no column '{column}'"):
+        api.export_tier(table, 1, output=tmp_path / "x", task=str(task))
+
+
+def test_a_profile_column_that_was_taken_out_is_named(tmp_path: Path) -> None:
+    task, table = tmp_path / "task.yaml", tmp_path / "simulated.csv"
+    task.write_text(LABELLED.replace("arms:", "profile:\n  age: {column: age, text: 'Age {{ value }}.'}\narms:"))
+    (tmp_path / "profiles.csv").write_text("arm,age\n" + "free,30\nplain,40\npaid,50\nfar,60\n")
+    simulate(str(task), tmp_path / "profiles.csv", "baseline:uniform", output=table)
+    pd.read_csv(table, dtype=str, keep_default_na=False).drop(columns="age").to_csv(table, index=False)
+    with pytest.raises(DataError, match="has no column 'age'"):
+        api.export_tier(table, 1, output=tmp_path / "x", task=str(task))
+
+
+def test_draws_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    task, table = labelled(tmp_path)
+    frame = pd.read_csv(table, dtype=str, keep_default_na=False)
+    frame.assign(draw="one").to_csv(table, index=False)
+    with pytest.raises(DataError, match="draw holds no whole numbers"):
+        api.export_tier(table, 1, output=tmp_path / "x", task=str(task))
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [({"tier": 4}, "there is no tier 4"), ({"team": "a b"}, "team 'a b' does not fit"), ({"entry": "third"}, "secondary-1"),

@@ -53,6 +53,41 @@ def test_options_are_shown_backwards_and_with_numbers() -> None:
     assert forms["quotes"].startswith("“Do you mention in your answer that the iPod has frozen?”\n")
 
 
+SCALES = """
+name: scales
+version: "1"
+title: Scales
+source: {{use: "file:none.csv", provenance: human, licence: CC0, citation: none}}
+interview: {{order: {whole}}}
+items:
+  - {{name: plain, role: belief, kind: ordinal, question: One?, options: {{"1": low, "2": middle, "3": high}}}}
+  - {{name: own, role: belief, kind: ordinal, order: fixed, question: Two?, options: {{"1": few, "2": some, "3": many}}}}
+  - {{name: mixed, role: belief, kind: nominal, order: random, question: Three?, options: {{"1": red, "2": blue, "3": green}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("whole", "touched"), [("fixed", {"plain", "own"}), ("random", {"own"}), ("reversed", {"own"})]
+)  # fmt: skip
+def test_options_that_an_item_fixes_itself_are_reversed_too(whole: str, touched: set[str], tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(SCALES.format(whole=whole))
+    task = load_task(str(path))
+    (form,) = forms_of(task, ("order",))
+    assert form.items == touched
+    before, after = asked(task), asked(form.task)
+    assert "A) few\nB) some\nC) many" in before["own"]
+    assert "A) many\nB) some\nC) few" in after["own"]
+    assert after["mixed"] == before["mixed"]  # shuffled for each respondent as it was
+    assert (after["plain"] == before["plain"]) == (whole != "fixed")
+
+
+def test_a_task_that_shuffles_everything_has_no_reversed_form(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(SCALES.format(whole="random").replace("order: fixed, question", "order: random, question"))
+    assert forms_of(load_task(str(path)), ("order",)) == []
+
+
 def test_declared_forms_change_what_they_say_and_nothing_else(tmp_path: Path) -> None:
     text = """
 forms:

@@ -12,10 +12,34 @@ from surveyeval_llamacpp.options import LlamaCppOptions
 
 
 @pytest.fixture(scope="module")
-def model():
-    model = LlamaCppModel("smollm2", LlamaCppOptions(context=1024, threads=1))
+def model(tmp_path_factory):
+    """SmolLM2 in 32 bits: numbers of quantised weights depend on how many tokens are read at once, by up to 0.3 nats."""
+    from surveyeval_llamacpp.files import find
+
+    path = tmp_path_factory.mktemp("weights") / "smollm2-f32.gguf"
+    unquantised(find("smollm2"), path)
+    model = LlamaCppModel(str(path), LlamaCppOptions(context=1024, threads=1))
     model.load()
     return model
+
+
+def unquantised(source, target):
+    """Copy a GGUF file with all weights in 32 bits."""
+    from gguf import GGUFReader, GGUFValueType, GGUFWriter
+    from gguf.quants import dequantize
+
+    reader = GGUFReader(source)
+    writer = GGUFWriter(target, reader.fields["general.architecture"].contents())
+    for name, field in reader.fields.items():
+        if not name.startswith(("GGUF.", "general.architecture", "general.file_type", "general.quantization")):
+            kind = field.types[0]
+            writer.add_key_value(name, field.contents(), kind, field.types[-1] if kind == GGUFValueType.ARRAY else None)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, dequantize(tensor.data, tensor.tensor_type).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def requests():
@@ -26,8 +50,8 @@ def requests():
 
 
 def test_scores_equal_those_of_every_token_read_anew(model):
-    """`logits_all` of a second engine, which begins anew for each option. Tokens of options are read one by one in both, since
-    quantised numbers depend on how many are read at once: for an option of probability 5e-7, by 0.24 nats."""
+    """`logits_all` of a second engine, which begins anew for each option. Activations are rounded in any case, and how depends
+    on how many tokens are read at once."""
     import llama_cpp
 
     plain = llama_cpp.Llama(str(model.path), n_ctx=1024, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False)
@@ -44,7 +68,7 @@ def test_scores_equal_those_of_every_token_read_anew(model):
             log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
             begins.append(np.exp(log_p[np.arange(len(option)), list(option)].sum()))
         expected = np.log([begins[0] - begins[1], begins[1], begins[2]])
-        np.testing.assert_allclose(found.log_prob, expected, atol=1e-3)
+        np.testing.assert_allclose(found.log_prob, expected, atol=0.02)
 
 
 def test_texts_are_seeded(model):
@@ -55,7 +79,7 @@ def test_texts_are_seeded(model):
 
 
 def test_conformance():
-    check_model(lambda: LlamaCppModel("smollm2", LlamaCppOptions(context=1024, threads=1)), tolerance=0.5)  # see above
+    check_model(lambda: LlamaCppModel("smollm2", LlamaCppOptions(context=1024, threads=1)), tolerance=0.5)  # quantised, see above
 
 
 def test_a_run(tmp_path):

@@ -104,7 +104,10 @@ class OnWorkers:
         pilot, trained = whole.pilot, self._asker.trained
         if preparation is not None:
             pilot, trained = pilot.take(nobody), trained[:0]
-        human = replace(whole.human, sample=whole.human.sample.take(nobody))
+        human, rows = whole.human, whole.human.table
+        # the table holds the rows of the file, answers included
+        rows = replace(rows, frame=rows.frame.iloc[:0].copy(), lines=())
+        human = replace(human, sample=human.sample.take(nobody), table=rows)
         experiment = replace(whole, human=human, pilot=pilot, test=whole.test.take(nobody))
         return Job(experiment, trained, preparation)
 
