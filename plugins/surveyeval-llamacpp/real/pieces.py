@@ -4,9 +4,9 @@ import sys
 
 import llama_cpp
 import numpy as np
-
 from surveyeval.model.protocol import Request
 from surveyeval.task.interview import Message
+
 from surveyeval_llamacpp.model import LlamaCppModel
 from surveyeval_llamacpp.options import LlamaCppOptions
 
@@ -23,9 +23,7 @@ def main() -> None:
     model = LlamaCppModel(sys.argv[1] if len(sys.argv) > 1 else "smollm2", LlamaCppOptions(context=1024, threads=1))
     model.load()
     prompt, options = model.prompts.tokens(Request("one", SAID, ("Agree", "Disagree")))
-    plain = llama_cpp.Llama(
-        str(model.path), n_ctx=1024, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False
-    )
+    plain = llama_cpp.Llama(str(model.path), n_ctx=1024, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False)
     for words, pieces in (("at once", [list(prompt)]), ("token by token", [[token] for token in prompt])):
         plain.reset()
         for piece in pieces:

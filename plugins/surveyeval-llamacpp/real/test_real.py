@@ -79,7 +79,9 @@ def test_texts_are_seeded(model):
 
 
 def test_conformance():
-    check_model(lambda: LlamaCppModel("smollm2", LlamaCppOptions(context=1024, threads=1)), tolerance=0.5)  # quantised, see above
+    check_model(
+        lambda: LlamaCppModel("smollm2", LlamaCppOptions(context=1024, threads=1)), tolerance=0.5
+    )  # quantised, see above
 
 
 def test_a_run(tmp_path):
