@@ -140,7 +140,7 @@ arms:
     paid: {label: "bus ", vignette: It costs one.}
     far: {label: far away, vignette: It goes far.}
 items:
-  - {name: ride, role: action, kind: binary, question: Ride?, options: {"no": "no", "yes": "yes"}}
+  - {name: ride, role: action, kind: binary, question: Take it, options: {"no": "no", "yes": "yes"}}
 """
 
 
@@ -148,7 +148,7 @@ def labelled(tmp_path: Path) -> tuple[Path, Path]:
     task, profiles, table = tmp_path / "task.yaml", tmp_path / "profiles.csv", tmp_path / "simulated.csv"
     task.write_text(LABELLED)
     profiles.write_text("arm\n" + "free\nplain\npaid\nfar\n" * 4)
-    simulate(str(task), profiles, "baseline:uniform", output=table)
+    simulate(str(task), profiles, "scripted:first", output=table)
     return task, table
 
 
@@ -175,7 +175,7 @@ def test_a_profile_column_that_was_taken_out_is_named(tmp_path: Path) -> None:
     task, table = tmp_path / "task.yaml", tmp_path / "simulated.csv"
     task.write_text(LABELLED.replace("arms:", "profile:\n  age: {column: age, text: 'Age {{ value }}.'}\narms:"))
     (tmp_path / "profiles.csv").write_text("arm,age\n" + "free,30\nplain,40\npaid,50\nfar,60\n")
-    simulate(str(task), tmp_path / "profiles.csv", "baseline:uniform", output=table)
+    simulate(str(task), tmp_path / "profiles.csv", "scripted:first", output=table)
     pd.read_csv(table, dtype=str, keep_default_na=False).drop(columns="age").to_csv(table, index=False)
     with pytest.raises(DataError, match="has no column 'age'"):
         api.export_tier(table, 1, output=tmp_path / "x", task=str(task))

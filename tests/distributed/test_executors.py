@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,19 @@ from typing import Any
 import pytest
 
 from surveyeval.cli.executing import executor_string
+from surveyeval.engine.asking import LanguageAsker
+from surveyeval.engine.cache import ResponseCache
 from surveyeval.engine.executors import Local, open_executor
+from surveyeval.engine.executors.on_workers import OnWorkers
+from surveyeval.engine.experiment import prepare, trained_on
+from surveyeval.engine.manifest import RunOptions
 from surveyeval.engine.run import Run
 from surveyeval.errors import ConfigError, ModelError
+from surveyeval.model.build import NamedModel
+from surveyeval.model.host import Preparation
+from surveyeval.progress import Silent
+from surveyeval.task.human import load_human
+from surveyeval.task.load import load_task
 from tests.engine.talkers import Talker, results, run
 from tests.tuning import survey
 
@@ -60,6 +72,23 @@ def test_an_executor_is_no_part_of_a_run(task: Path, tmp_path: Path, monkeypatch
     assert results(found) == results(plain)
     assert len(list((tmp_path / "stopped").glob("*/manifest.json"))) == 1
     assert isinstance(found, Run)
+
+
+def test_workers_are_told_of_no_test_person(task: Path) -> None:
+    model = Talker()
+    loaded = load_task(str(task))
+    human = load_human(loaded)
+    experiment = prepare(loaded, human, RunOptions(), [])
+    trained = trained_on(model, loaded, human)[: experiment.pilot.n]
+    named = NamedModel("words", "words:words", model)
+    asker = LanguageAsker(named, model, model.fingerprint(), experiment, trained, ResponseCache(None), Silent())
+    workers = OnWorkers(asker, model.fingerprint(), lambda: pytest.fail("no worker is needed"))
+    people = re.compile(rb"p[0-9]{4}")
+    assert len(people.findall(pickle.dumps(human.table.frame))) == 60  # they could be seen
+    assert not people.findall(pickle.dumps(workers._job(Preparation())))
+    # while the model is calibrated, the pilot is all that they get
+    told = set(people.findall(pickle.dumps(workers._job(None))))
+    assert told == {name.encode() for name in experiment.pilot.respondent}
 
 
 @pytest.mark.parametrize(

@@ -196,3 +196,13 @@ def test_a_model_that_cannot_be_asked_so_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(HFModel, "capabilities", Capabilities(("choice",)))
     with pytest.raises(CapabilityError, match="cannot do elicitation"):
         preview(task(tmp_path), model=model(tmp_path), elicitation="generate")
+
+
+def test_the_invented_respondent_is_told_nothing_that_its_filter_passes_over(tmp_path: Path) -> None:
+    said = HEAD.replace("OPTIONS", "letters").replace("MODE", "sequential").replace("ASK", ROUTED)
+    said = said.replace("interview:", "profile_sets: {told: [age, owner, brand]}\ninterview:")
+    (tmp_path / "task.yaml").write_text(said)
+    for owner, told in (("1", {"age", "owner", "brand"}), ("0", {"age", "owner"})):
+        shown = preview(str(tmp_path / "task.yaml"), respondent={"owner": owner})
+        assert set(shown.profile) == told
+        assert ("brand" in str(shown.turns[0].messages).casefold()) == ("brand" in told)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from surveyeval.cli.main import cli
 from surveyeval.data.sample import Sample
 from surveyeval.engine.experiment import prepare
 from surveyeval.engine.manifest import RunOptions
@@ -16,7 +19,7 @@ from surveyeval.engine.probe_table import Answered, probe_table
 from surveyeval.engine.probes import Probe, probe
 from surveyeval.errors import CapabilityError, ConfigError, ModelError
 from surveyeval.model.build import NamedModel, build_model
-from surveyeval.model.protocol import Request
+from surveyeval.model.protocol import Capabilities, Request, Text, TextRequest
 from surveyeval.task.forms import Form, forms_of
 from surveyeval.task.human import load_human
 from surveyeval.task.load import load_task
@@ -127,6 +130,78 @@ def test_written_answers_are_counted_and_redrawn(task: Task, tmp_path: Path) -> 
     assert not found.exact
     assert found.table["reference"].min() > 0  # another set of random numbers gives other answers
     assert (found.table["largest"] >= found.table["reference"]).all()
+
+
+class Indifferent(Talker):
+    """Writes one of the options by chance, whatever it reads."""
+
+    capabilities = Capabilities(("generate",))
+
+    def _text(self, request: TextRequest) -> Text:
+        names = re.findall(r"^([A-Z])\) ", request.messages[-1].content, re.MULTILINE)
+        return Text(names[np.random.default_rng(request.seed).integers(len(names))])
+
+
+def test_drawn_answers_that_no_form_changes_are_neither_more_nor_less_than_the_reference(
+    task: Task, tmp_path: Path
+) -> None:
+    people, beyond, readings = 20, [], []
+    for seed in range(0, 80, 10):
+        found = probe(
+            task, load_human(task), NamedModel("coins", "words:coins", Indifferent("coins")),
+            RunOptions(people, elicitation="generate?max_tokens=8", seed=seed), kinds=("typography",), output=tmp_path,
+        )  # fmt: skip
+        beyond += list(found.table["excess"])
+        readings += list(found.table["reading"])
+    assert len(beyond) == 40
+    # the same by brute force: even answers of 20 people, a published form, and three that differ in marks
+    rng, expected = np.random.default_rng(0), []
+    for item in task.measured:
+        drawn = rng.multinomial(people, np.full(item.k, 1 / item.k), (2000, 4)) / people
+        between = {(i, j): np.abs(drawn[:, i] - drawn[:, j]).sum(axis=1) / 2 for i, j in combinations(range(4), 2)}
+        marks = np.mean([between[pair] for pair in combinations((1, 2, 3), 2)], axis=0)
+        expected.append(np.mean([between[0, other] for other in (1, 2, 3)], axis=0) - marks)
+    spread = np.sqrt(np.mean(np.var(expected, axis=1)) / 40)
+    assert abs(np.mean(expected)) < 0.2 * spread
+    assert abs(np.mean(beyond)) < 4 * spread
+    assert readings.count("within the reference") >= 30
+
+
+def test_respondents_of_one_psu_are_resampled_together() -> None:
+    task = load_task("disclosure_sale")
+    people = load_human(task).sample
+    people = people.take(np.arange(60))
+    stratum = np.repeat(["a", "b"], 30).astype(object)
+    psu = np.repeat(np.arange(12), 5).astype(str).astype(object)
+    arm = np.full(60, people.arm[0], dtype=object)
+    own = Sample(people.respondent, arm, people.answers, people.states, weight=np.ones(60), stratum=stratum, psu=psu)
+    alone = Sample(people.respondent, arm, people.answers, people.states, weight=np.ones(60))
+    forms = [form for form in forms_of(task) if form.kind in ("typography", "numbers")]
+    # every form is answered alike, but by the other people of whole PSUs: half of each stratum's change for sure
+    moves = np.isin(psu, ["0", "1", "2", "6", "7", "8"])
+    same, other = np.tile([1.0, 0.0], (60, 1)), np.where(moves[:, None], [0.0, 1.0], [1.0, 0.0])
+    still = Answered({"response": same}, True)
+    given = [(form, Answered({"response": other}, True) if form.kind == "numbers" else still) for form in forms]
+    reach = {}
+    for name, sample in (("design", own), ("alone", alone)):
+        row = probe_table(task, sample, still, None, given).set_index("kind").loc["numbers"]
+        assert row["change"] == pytest.approx(0.5)
+        reach[name] = (row["high"] - row["low"]) / 2
+    # the mean of 12 PSUs of 0 and 1 in two strata, half each: sqrt(sum over strata of W² s² / m), s² with m - 1
+    expected = 1.96 * np.sqrt(2 * 0.25 * (6 * 0.25 / 5) / 6)
+    assert reach["design"] == pytest.approx(expected, rel=0.15)
+    assert reach["alone"] == pytest.approx(1.96 * np.sqrt(0.25 / 60), rel=0.15)
+
+
+def test_what_is_said_with_every_probe(
+    task: Task, people: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = probed(task, Memoriser(task, people), tmp_path, kinds=("typography", "order"))
+    assert "sensitivity to words or marks" in found.notes[0]
+    assert "not adjusted for the number of items" in found.notes[0]
+    monkeypatch.setattr("surveyeval.api.probe", lambda **options: found)
+    done = CliRunner().invoke(cli, ["probe", "--task", "anes96", "--model", "hf:some/model"])
+    assert "nearer to people than the forms that change marks or words by" in " ".join(done.output.split())
 
 
 def test_an_interrupted_probe_continues(task: Task, tmp_path: Path) -> None:

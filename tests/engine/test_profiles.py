@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from surveyeval.cli.main import cli
+from surveyeval.data.files import held
 from surveyeval.engine import profiles as engine
 from surveyeval.engine.cache import NO_CACHE, open_cache
 from surveyeval.engine.forecast import plan
@@ -81,6 +83,40 @@ def test_a_stopped_command_goes_on_to_the_same_table(
     pd.testing.assert_frame_equal(table, whole)
     assert not (tmp_path / "out.csv.unfinished").exists()
     pd.testing.assert_frame_equal(pd.read_csv(out, dtype={"vote": str, "age": str, "respondent": str}), whole)
+
+
+def test_replies_of_another_model_are_refused(task: Task, tmp_path: Path) -> None:
+    """Before its first block is whole, a model behind a server leaves replies and no answers."""
+    folder = tmp_path / "out.csv.unfinished"
+    folder.mkdir()
+    (folder / "replies.0000000.log").write_bytes(b"")
+    for note in (None, '{"identity": "another"}'):
+        if note is not None:
+            (folder / "identity.json").write_text(note)
+        with pytest.raises(RunError, match="answers of another command"):
+            simulate(
+                task, tmp_path / "profiles.csv", "baseline:marginal", pilot_data="task", output=tmp_path / "out.csv"
+            )
+    assert (folder / "replies.0000000.log").exists()
+
+
+def test_a_second_command_for_an_output_is_refused(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, folder = tmp_path / "out.csv", tmp_path / "out.csv.unfinished"
+    folder.mkdir()
+    with held(folder / ".lock"), pytest.raises(RunError, match="another process is answering for this output"):
+        simulate(task, tmp_path / "profiles.csv", "baseline:marginal", pilot_data="task", output=out)
+
+    def late(lock: Path) -> Any:
+        """The lock of a command that has finished between its opening and its taking."""
+        lock.unlink(missing_ok=True)
+        return nullcontext(True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "held", late)
+        with pytest.raises(RunError, match="another process is answering for this output"):
+            simulate(task, tmp_path / "profiles.csv", "baseline:marginal", pilot_data="task", output=out)
+    assert len(simulate(task, tmp_path / "profiles.csv", "baseline:marginal", pilot_data="task", output=out)) == 10
+    assert not folder.exists()
 
 
 def test_answers_are_found_in_the_cache_and_forecasts_know(

@@ -20,7 +20,7 @@ def rewrite(page: Path, found: AtHand, folder: Path) -> None:
         print(said.split("\n")[0])
     text = page.read_text(encoding="utf-8")
     for block in blocks(page.resolve()):
-        if block.language == "console" and "not compared" not in block.marks:
+        if block.language == "console" and not {"not compared", "run by"} & set(block.marks):
             shown = "".join(f"$ {one.text}\n{normal(out)}" for one, out in run.printed if one.block.line == block.line)
             text = text.replace(f"```console\n{block.text}```", f"```console\n{shown}```")
     page.write_text(text, encoding="utf-8")

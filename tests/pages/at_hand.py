@@ -46,7 +46,9 @@ class AtHand:
         platforms = ROOT / "tests" / "data" / "platforms"
         for name, source in FILES.get(page, {}).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            if source.startswith("platforms/"):
+            if source.startswith("docs/"):
+                shutil.copy(ROOT / source, folder / name)
+            elif source.startswith("platforms/"):
                 shutil.copy(platforms / source.removeprefix("platforms/"), folder / name)
             elif source == _VOTERS:
                 _voters(folder / name)
@@ -77,6 +79,7 @@ items:
 """
 _PEOPLE = "age\n34\n51\n27\n"
 _MINE = {"mine/task.yaml": _TASK, "mine/answers.csv": _ANSWERS, "people.csv": _PEOPLE}
+_TRUST = {"trust/task.yaml": _TASK, "trust/answers.csv": _ANSWERS}
 _VOTERS, _SUBMISSION = "the people of anes96", "a submission of the third run"
 #: Page -> files that its commands are about and that it does not make itself.
 FILES = {
@@ -86,9 +89,16 @@ FILES = {
         "export.csv": "platforms/travel.csv",
         "mine.csv": _VOTERS,
     },
+    "docs/how-to/from-qualtrics.md": {
+        "candidates.qsf": "docs/assets/qualtrics/candidates.qsf",
+        "candidates.csv": "docs/assets/qualtrics/candidates.csv",
+    },
     "docs/how-to/leaderboards.md": {"from-elsewhere.zip": _SUBMISSION},
-    "docs/how-to/own-survey.md": {"answers.csv": _ANSWERS, "trust/task.yaml": _TASK, "trust/answers.csv": _ANSWERS},
+    "docs/how-to/long-runs.md": {"mine.csv": _VOTERS},
+    "docs/how-to/own-survey.md": {"answers.csv": _ANSWERS, **_TRUST},
+    "docs/how-to/probes.md": _TRUST,
     "docs/how-to/sharing.md": _MINE,
+    "docs/how-to/suites.md": _TRUST,
 }
 
 

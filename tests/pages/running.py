@@ -23,7 +23,7 @@ __all__ = ["PageRun", "normal", "parse"]
 
 #: Of a run's name the time and the identity; both differ between machines.
 _RUN = re.compile(r"\d{8}T\d{6}Z-([\w.-]+?)-[0-9a-f]{8}\b")
-_CARD = re.compile(r"(cards/[\w.-]+)-[0-9a-f]{8}\.html")
+_CARD = re.compile(r"((?:cards|suites)/[\w.-]+)-[0-9a-f]{8}\.html")
 
 
 def normal(text: str) -> str:
@@ -102,7 +102,8 @@ class PageRun:
 
     def _surveyeval(self, command: Command) -> Iterator[str]:
         compared = command.printed is not None and "not compared" not in command.block.marks
-        words, target = stand_ins.stand_in(command.words[1:], self.at_hand, shorten=not compared)
+        given = [one for word in command.words[1:] for one in self._matching(word)]
+        words, target = stand_ins.stand_in(given, self.at_hand, shorten=not compared)
         again = words[0] in ("run", "power") and not compared and not any("lora:" in word for word in words)
         if again and tuple(words) in self.at_hand.done:
             return
@@ -116,6 +117,11 @@ class PageRun:
             yield f"`{command.text}` left with exit code {code}, not {wanted}:\n{printed}"
         elif compared and not _matches(normal(command.printed or ""), normal(printed)):
             yield f"`{command.text}` prints something else:\n{printed}"
+
+    def _matching(self, word: str) -> list[str]:
+        """What a shell makes of a word with a star: the files that it matches."""
+        found = sorted(str(one.relative_to(self.folder)) for one in self.folder.glob(word)) if "*" in word else []
+        return found or [word]
 
     def _call(self, words: list[str]) -> tuple[str, int]:
         """What a command prints (errors and results in order, progress left out), and its exit code."""

@@ -21,9 +21,10 @@ NOT_RUN = {
     r"^\.venv-vllm/|vllm:": "vLLM has an environment of its own; `make test-vllm` runs it",
     r"\bllamacpp:": "llama.cpp is compiled when it is installed; plugins/surveyeval-llamacpp has its tests",
     r"\bopenai:": "needs a server; tests/openai runs against one",
+    r"--executor\b": "starts workers that hold models; tests/distributed runs it",
     r" study ": "takes minutes to hours; tests/grid runs studies, and files of studies are read",
     r"--stop early": "trains for minutes; tests/tuning runs it",
-    r"--suite ": "runs every task of a suite; tests/cli runs one",
+    r"--suite (core|full)\b": "runs every task of a suite; tests/cli and docs/how-to/suites.md run small ones",
     r"\bexample:|\bcommute:|example_canteen|commute_canteen|ppi_n_eff": "needs an installed plugin; `make plugin-test` runs it",
     r"\bdoctor\b": "says of this machine what may not hold for another; tests/engine runs it",
 }

@@ -154,6 +154,46 @@ def test_failed_answers_keep_their_error_and_the_rest_goes_on(task: Path, tmp_pa
     assert "failed" not in again.manifest
 
 
+def test_a_call_that_always_fails_is_no_server_that_is_gone(task: Path, tmp_path: Path) -> None:
+    """Even where calls are made one after the other, and the first of them fails."""
+    first: list[str] = []
+
+    def fault(asked: Asked, before: int) -> Fault | None:
+        text = json.dumps(asked["messages"])
+        first.extend([text] if not first else [])
+        return BROKEN if text == first[0] else None
+
+    with Server(answer, fault).running() as server, pytest.raises(ModelError, match="1 answer of 'words' could not"):
+        go(task, tmp_path, server, elicitation="generate", model={"concurrency": 1})
+    (run,) = find_runs(tmp_path)
+    assert run.status == "incomplete"
+    assert run.manifest["failed"]["answers"] == 1
+    assert run.manifest["counts"]["answered"] == (PEOPLE - 1) * ITEMS
+
+
+def test_notes_of_a_run_that_was_gone_on_with(task: Path, tmp_path: Path) -> None:
+    """Names with numbers stay apart, and counts are said to be of one command."""
+
+    def by(name: str) -> Callable[[Asked], dict[str, Any]]:
+        return lambda asked: {**answer(asked), "model": name}
+
+    caution = "numbers of places and texts in these notes are those of one command and one worker, not of the whole run"
+    with Server(by("gpt-4o-2024-05-13")).running() as server:
+        whole = go(task, tmp_path / "whole", server, elicitation="generate")
+        assert caution not in whole.manifest["notes"]
+        assert any(note.startswith(f"{PEOPLE * ITEMS} texts were drawn") for note in whole.manifest["notes"])
+        with pytest.raises(BudgetError):
+            go(task, tmp_path / "two", server, elicitation="generate", model={"max_calls": 8 * ITEMS + 1})
+    with Server(by("gpt-4o-2024-08-06")).running() as server:
+        run = go(task, tmp_path / "two", server, elicitation="generate")
+    notes = run.manifest["notes"]
+    for name in ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06"):
+        assert f"the server says that the answers come from {name}" in notes
+    assert notes.count(caution) == 1
+    assert sum("texts were drawn" in note for note in notes) == 1
+    assert results(run) == results(whole)
+
+
 def test_a_budget_that_runs_out_in_a_block_costs_none_of_its_calls(task: Path, tmp_path: Path) -> None:
     with Server(answer).running() as server:
         whole = go(task, tmp_path / "whole", server, elicitation="generate")

@@ -21,6 +21,7 @@ from surveyeval.task.load import load_task
 from tests.engine.talkers import Talker, run
 from tests.tuning import survey
 
+TASKS = Path(__file__).parents[2] / "tasks"
 FAST = ("js_distance", "joint_log_loss", "accuracy")
 
 
@@ -116,6 +117,18 @@ CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
         lambda folder: _edited(folder / "manifest.json", lambda made: made["identity"]["options"].update(seed=9)),
         {"identity", "estimates", "tables"},
     ),
+    "an option that the card shows": (
+        lambda folder: _edited(folder / "manifest.json", lambda made: made["options"].update(seed=9)),
+        {"identity"},
+    ),
+    "a model that the card shows": (
+        lambda folder: _edited(folder / "manifest.json", lambda made: made["model"]["fingerprint"].update(value="another")),
+        {"identity"},
+    ),
+    "data that the card shows": (
+        lambda folder: _edited(folder / "manifest.json", lambda made: made["data"].update(sha256="0" * 64)),
+        {"identity"},
+    ),
     "the prompt": (_prompt, {"prompts.jsonl", "prompts"}),
     "the stored task": (
         lambda folder: (folder / "task.yaml").write_text((folder / "task.yaml").read_text().replace("tiny survey", "survey")),
@@ -162,6 +175,20 @@ def test_a_task_that_is_not_there_leaves_what_does_not_need_it(copy: Path) -> No
     assert "say where with --task" in found["task"].said
     assert found["metrics.json"].outcome == "agrees"
     assert found["estimates"].outcome == "unchecked"
+
+
+def test_a_task_that_is_not_there_is_not_said_to_agree(tmp_path: Path) -> None:
+    """Where its data come with a package, the run's own copy serves for the rest."""
+    folder = tmp_path / "task"
+    folder.mkdir()
+    (folder / "task.yaml").write_text((TASKS / "anes96" / "task.yaml").read_text())
+    (one,) = api.run(task=str(folder), model="baseline:cell", limit=30, splits=2, output=tmp_path / "runs")
+    assert outcomes(api.verify(one))["task"] == "agrees"
+    shutil.rmtree(folder)
+    found = {one.part: one for one in api.verify(one).findings}
+    assert found["task"].outcome == "unchecked"
+    assert "the run's own copy is used" in found["task"].said
+    assert found["stored task"].outcome == found["data"].outcome == found["estimates"].outcome == "agrees"
 
 
 def test_the_command_says_it_and_its_exit_code_tells(copy: Path) -> None:

@@ -46,7 +46,7 @@ def test_both_checklists_are_whole(manifest: dict[str, Any]) -> None:
     assert known["AAPOR", "2"].answer == ""  # no run knows the sponsor
     assert known["AAPOR", "2"].left
     assert "Pilot interviews stood in the prompt" in known["GUIDE-LLM", "B.4"].answer
-    assert "Nothing left the machine" in known["GUIDE-LLM", "D.1"].answer
+    assert "surveyeval sent nothing to another machine" in known["GUIDE-LLM", "D.1"].answer
     manifest["leaves"] = {"to": "api.example.org", "profile": ["age"], "answers": ["vote"]}
     said = {one.number: one.answer for one in disclosure(manifest).entries if one.checklist == "GUIDE-LLM"}
     assert "Sent to api.example.org: age, answers to vote" in said["D.1"]
@@ -97,6 +97,54 @@ def test_a_baseline_is_no_language_model(run: Run) -> None:
     said = {one.number: one.answer for one in disclosure(run.manifest).entries if one.checklist == "GUIDE-LLM"}
     assert said["A.1"] == said["A.2"] == said["C.1"] == "No language model was used."
     assert disclosure(run.manifest).contamination == ""
+
+
+def test_nothing_is_said_of_a_plugins_model_that_nobody_knows(manifest: dict[str, Any]) -> None:
+    def said() -> dict[str, tuple[str, str]]:
+        entries = disclosure(manifest).entries
+        return {one.number: (one.answer, one.left) for one in entries if one.checklist == "GUIDE-LLM"}
+
+    manifest["model"]["string"] = "talker:some"  # a plugin's language model: where it runs is to write
+    assert said()["B.2"] == said()["B.4"] == ("", "what is asked for")
+    assert said()["A.1"][0].startswith("Simulating answers")
+    manifest["elicitation"] = None  # one that answers whole tables, whatever it asks
+    known = said()
+    for number in ("A.1", "A.2", "B.2", "B.5", "C.1", "C.2"):
+        assert "whether one made these answers is not known" in known[number][0]
+    assert known["B.4"] == ("", "what is asked for")
+    assert "the model tiny" in disclosure(manifest).methods
+    assert "memorisation is not excluded" in disclosure(manifest).contamination
+    del manifest["elicitation"]  # as older runs have it
+    manifest["model"]["string"] = "hf:org/tiny"
+    assert "Weights run locally" in said()["B.2"][0]
+
+
+@pytest.mark.parametrize(
+    ("weighted", "string", "processing"),
+    [
+        (False, "hf:org/tiny", "No answer was replaced or weighted"),
+        (True, "hf:org/tiny?calibrate=none", "No answer was replaced; states"),
+        (
+            False,
+            "hf:org/tiny?calibrate=bias",
+            "Probabilities were calibrated on the pilot before answers were drawn. No",
+        ),
+    ],
+)
+def test_what_was_done_with_answers(weighted: bool, string: str, processing: str, manifest: dict[str, Any]) -> None:
+    manifest["task"]["weighted"], manifest["model"]["string"] = weighted, string
+    found = {(one.checklist, one.number): one.answer for one in disclosure(manifest).entries}
+    assert processing in found["AAPOR", "10"]
+    assert found["GUIDE-LLM", "E.2"] == found["AAPOR", "10"]
+    assert ("before answers were drawn" in found["AAPOR", "10"]) == ("bias" in string)
+    assert found["GUIDE-LLM", "B.4"] == ("Probabilities were calibrated on the pilot." if "bias" in string else "None.")
+
+
+def test_individuals_were_compared_with_baselines(run: Run) -> None:
+    text = disclosure(run.manifest).methods
+    assert "measures of the sample were compared with what a second sample of people of the same size reaches" in text
+    assert "measures of individuals with baselines." in text
+    assert "each measure" not in text
 
 
 def test_nothing_from_a_task_becomes_markdown(manifest: dict[str, Any]) -> None:

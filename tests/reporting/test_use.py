@@ -324,6 +324,51 @@ def test_individuals_are_measured_against_peoples_own_second_answers(
     assert claim("individuals", level).words == "can’t tell at this n"
 
 
+def repeated(values: dict[str, float], reach: float) -> list[Row]:
+    """A simulation that meets both baselines, and how much further from people it is than they are on items asked twice."""
+    again = [
+        {**gain("excess", value, reach), "metric": "accuracy", "name": "accuracy", "item": item, "headline": False}
+        for item, value in values.items()
+    ]
+    return [gain("gain_over_cell", 0.5, 0.2), gain("gain_over_floor", 0.6, 0.2), *again]
+
+
+def test_one_item_that_was_asked_twice_condemns_by_bonferroni_over_these_items() -> None:
+    ratio = stats.t.ppf(1 - 0.025 / 3, 39) / stats.t.ppf(0.975, 39)
+    for factor, verdict in ((0.99, "can't tell"), (1.01, "not supported")):
+        run = view(repeated({"a": -0.1, "b": -0.1, "c": 0.05 * ratio * factor}, 0.05))
+        assert claim("individuals", run).verdict == verdict
+
+
+def test_a_retest_without_an_interval_is_no_retest_that_nobody_took() -> None:
+    base = view(repeated({"a": np.nan}, np.nan))
+    twice = replace(base, tables={**base.tables, "retest": [{"item": "a", "side": "people"}]})
+    found = claim("individuals", twice)
+    assert found.words == "can’t tell at this n"
+    assert found.checks[1].result == "undecided"
+    assert found.checks[1].said == "no interval on what people were asked twice"
+    assert claim("individuals", base).words == "can’t tell without a retest"
+
+
+def test_the_overall_value_alone_is_no_item_that_was_asked_twice() -> None:
+    assert claim("individuals", view(repeated({"": -0.1}, 0.05))).words == "can’t tell without a retest"
+
+
+def test_the_card_names_the_check_that_condemns_individuals() -> None:
+    def row(*rows: Row) -> str:
+        run = _human([])
+        others = run.estimates[~run.estimates["quantity"].str.startswith("gain_over_")]  # the fabricated model's own
+        run = replace(run, estimates=make_table([*others.to_dict("records"), *rows]))
+        section = _section(render([run]).markdown, "What it may be used for")
+        return next(line for line in section.splitlines() if line.startswith("| Individuals"))
+
+    good = repeated({"believed": 0.2}, 0.05)
+    assert "Failed: as near as people are to their own repeated answers" in row(*good)
+    bad = row(gain("gain_over_cell", -0.5, 0.2), *good[1:])
+    assert "not supported (Gain over the cell" in bad
+    assert "repeated answers" not in bad
+
+
 def test_individuals_without_probabilities() -> None:
     assert claim("individuals", view()).words == "can’t tell without probabilities"
     # a baseline has no gain over itself: the other one decides

@@ -17,6 +17,7 @@ import pytest
 from surveyeval.data.readers import read_table
 from surveyeval.errors import DataError
 from surveyeval.task.check import check_file
+from surveyeval.task.guess import role_of
 from surveyeval.task.human import load_human
 from surveyeval.task.init import init_task
 from surveyeval.task.load import load_task
@@ -255,3 +256,17 @@ def test_a_question_of_one_arm_is_asked_in_that_arm(tmp_path: Path) -> None:
 
     task, _ = drafted(tmp_path, flow=asked, rows=by_number)
     assert task.item("vote").spec.ask_if == 'arm == "FL_9"'
+
+
+@pytest.mark.parametrize(
+    ("text", "attention"),
+    [
+        ("To show that you read this, please select blue.", True),
+        ("Please choose 'strongly agree' here.", True),
+        ("Which devices do you use? Please select all that apply.", False),
+        ("Please choose the option that best describes you.", False),
+        ("Please select up to three.", False),
+    ],
+)
+def test_how_to_answer_is_told_from_which_answer_to_give(text: str, attention: bool) -> None:
+    assert (role_of(text) == "attention") == attention

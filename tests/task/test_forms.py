@@ -60,9 +60,9 @@ title: Scales
 source: {{use: "file:none.csv", provenance: human, licence: CC0, citation: none}}
 interview: {{order: {whole}}}
 items:
-  - {{name: plain, role: belief, kind: ordinal, question: One?, options: {{"1": low, "2": middle, "3": high}}}}
-  - {{name: own, role: belief, kind: ordinal, order: fixed, question: Two?, options: {{"1": few, "2": some, "3": many}}}}
-  - {{name: mixed, role: belief, kind: nominal, order: random, question: Three?, options: {{"1": red, "2": blue, "3": green}}}}
+  - {{name: plain, role: belief, kind: ordinal, question: First, options: {{"1": low, "2": middle, "3": high}}}}
+  - {{name: own, role: belief, kind: ordinal, order: fixed, question: Second, options: {{"1": few, "2": some, "3": many}}}}
+  - {{name: mixed, role: belief, kind: nominal, order: random, question: Third, options: {{"1": red, "2": blue, "3": green}}}}
 """
 
 
