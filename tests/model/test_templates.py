@@ -30,7 +30,11 @@ QWEN = (
     "{% for m in messages %}" + _TURN + "{% endfor %}" + _ASK
 )
 #: An empty thought before the answer that is asked for, and none before earlier answers.
-THINKING = "{% for m in messages %}" + _TURN + "{% endfor %}{% if add_generation_prompt %}<|assistant|><thought></thought>{% endif %}"
+THINKING = (
+    "{% for m in messages %}"
+    + _TURN
+    + "{% endfor %}{% if add_generation_prompt %}<|assistant|><thought></thought>{% endif %}"
+)
 #: No system turn, and turns in strict alternation.
 GEMMA = (
     "{% for m in messages %}"

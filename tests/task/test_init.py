@@ -301,7 +301,9 @@ def test_a_form_with_its_questions_as_heads(tmp_path: Path) -> None:
             "4. How do you get to work? [by car]": ticks,
             "4. How do you get to work? [by bus]": np.roll(ticks, 1),
             "4. How do you get to work? [on foot]": np.roll(ticks, 2),
-            "5. How many km do you travel?": np.resize([0.5, 2.5, 12.0, 80.5, -99.0, 3.3, 4.1, 5.9, 6.7, 8.8, 9.1, 7.3, 1.1, 2.2], N),
+            "5. How many km do you travel?": np.resize(
+                [0.5, 2.5, 12.0, 80.5, -99.0, 3.3, 4.1, 5.9, 6.7, 8.8, 9.1, 7.3, 1.1, 2.2], N
+            ),
             "6. How much did you pay?": np.resize([0, 5, 10, 20, 50], N),
             "Group": np.resize(["control", "treatment A", "treatment B"], N),
         }
@@ -353,5 +355,9 @@ def test_mentions_in_a_file_of_spss(tmp_path: Path) -> None:
     assert list(task.profile) == ["birth_year"]
     taxes, television, papers = task.items
     assert taxes.question == "Taxes are too high"
-    assert (television.question, television.spec.statement, papers.spec.statement) == ("Sources of news", "television", "papers")
+    assert (television.question, television.spec.statement, papers.spec.statement) == (
+        "Sources of news",
+        "television",
+        "papers",
+    )
     assert people.answers[television.name].tolist() == np.resize([1, 0], N).tolist()  # 1 is a tick, the first option
