@@ -116,8 +116,11 @@ def _notes(context: Context) -> Iterator[str]:
         f"{head}: {rows} against {others} of the same number, the yardstick. floor: stand-ins that know all but what the "
         "line measures."
     )
-    if any(line.individual for line in lines):
+    individual = [_label(line).partition(",")[0] for line in lines if line.individual]
+    if any("log-loss" in label.lower() for label in individual):
         yield "Log-loss has no such yardstick: lower is better."
+    elif individual:
+        yield f"{individual[0]} has no such yardstick."
     missing = _missing(lines, len(context.names))
     if missing:
         yield f"–: {', '.join(missing)}; the card says why."

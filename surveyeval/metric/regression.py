@@ -136,7 +136,8 @@ def ols_hc2(X: FloatArray, y: FloatArray, weight: FloatArray) -> Fits:
     Returns
     -------
     Fits
-        Where the residual variance is zero the standard error is NaN: a perfect fit is never significance.
+        Where the residual variance, all of it or that behind a coefficient, is zero the standard error is NaN: a perfect fit
+        is never significance.
 
     Notes
     -----
@@ -183,7 +184,11 @@ def _ols_from(
     covariance = inverse @ packed.gram(scaled) @ inverse
     # What is left of a constant response is rounding, too, however small its variance.
     rounding = 1e-20 * (weight @ (y - y.mean()) ** 2) + 1e-24 * (weight @ y**2)
-    se = np.sqrt(np.maximum(np.einsum("bpp->bp", covariance), 0.0))
+    variance = np.maximum(np.einsum("bpp->bp", covariance), 0.0)
+    # So is what is left where the rows that a coefficient rests on do not vary, although others do.
+    mean_square = (weight * residual**2).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-300)
+    variance[variance <= 1e-20 * mean_square[:, None] * np.einsum("bpp->bp", inverse)] = np.nan
+    se = np.sqrt(variance)
     se[((weight * residual**2).sum(axis=1) <= rounding) | ((weight > 0).sum(axis=1) <= p)] = np.nan
     return beta, se
 

@@ -98,3 +98,15 @@ def test_fits_that_lack_the_same_columns_are_made_together_as_they_are_alone() -
             np.testing.assert_allclose(together.coefficient[b], alone.coefficient[0], atol=1e-9)
             np.testing.assert_allclose(together.se[b], alone.se[0], atol=1e-9)
     assert np.isnan(firth_logit(X, y, weight).coefficient).any()
+
+
+def test_a_contrast_of_groups_that_do_not_vary_has_no_standard_error() -> None:
+    """Three groups; nobody of the first two does it, some of the third do: only the third contrast has an error."""
+    group = np.repeat([0, 1, 2], 10)
+    X = np.column_stack([np.ones(30), group == 1, group == 2]).astype(float)
+    y = ((group == 2) & (np.arange(30) % 3 == 0)).astype(float)
+    found = ols_hc2(X, y, np.ones((1, 30)))
+    assert np.isnan(found.se[0, 1])
+    assert found.coefficient[0, 1] == pytest.approx(0.0, abs=1e-12)
+    share = y[group == 2].mean()
+    assert found.se[0, 2] == pytest.approx(np.sqrt(share * (1 - share) / 9))  # HC2 of a mean of ten
