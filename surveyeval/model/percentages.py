@@ -31,7 +31,7 @@ TOLERANCE = 5.0
 
 _NUMBER = r"(?:\d{1,3}(?:\.\d{1,10})?|\.\d{1,10})"
 _FOLLOWS = re.compile(rf"(?P<sign>(?:[\s:=|\"'()~-]|[=-]>|\.(?!\d))*?)(?P<number>-?{_NUMBER})(?![\w.]*\d)(?: percent)?")
-_LEADS = re.compile(rf"[\s\"'(\[-]*(?P<number>-?{_NUMBER}) percent(?: (?:for|to|on|of))?[\s:=|\"')>-]*")
+_LEADS = re.compile(rf"[\s\"'(\[-]*(?P<number>-?{_NUMBER}) percent(?: (?:for|to|on|of)\b)?[\s:=|\"')>-]*")
 _RANGE = re.compile(rf"\s*(?:-|to|or|and)\s*{_NUMBER}\b(?! *[.):])")
 #: Where a line with several percentages may be parted, tried in this order.
 _PARTINGS = (re.compile(r"[,;|](?!\d)"), re.compile(r"(?<=percent) (?=\S)"))

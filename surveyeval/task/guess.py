@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from surveyeval.data.table import Table
@@ -218,7 +218,12 @@ def guess(table: Table) -> list[Guess]:
         column = _column(table, name)
         taken = {one.role for one in found}
         found.append(next(one for judge in _JUDGES if (one := judge(column, taken)) is not None))
-    return _check_all(found)
+    found = _check_all(found)
+    checks = [one for one in found if one.role == "item" and one.item_role == "attention"]
+    if checks and all(one.item_role == "attention" for one in found if one.role == "item"):
+        # A survey of nothing but attention checks is none: the words mean something else in it.
+        found = [replace(one, item_role="attitude", expected=None) if one in checks else one for one in found]
+    return found
 
 
 def _check_all(guesses: Sequence[Guess]) -> list[Guess]:
@@ -454,6 +459,7 @@ def _item(column: _Column, taken: set[Role]) -> Guess | None:
     if role == "attention":
         expected = max(column.counts, key=lambda code: column.counts[code])
     if not labelled and _apart(options):
+        role = "attitude" if role == "attention" else role
         points = tuple(float(code) for code, _ in options)
         made = Guess(
             column.name,

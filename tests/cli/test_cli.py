@@ -149,7 +149,7 @@ def test_draws_are_averaged_and_their_spread_is_given(tmp_path: Path) -> None:
         (
             ["ls", "task"],
             2,
-            "'task' is not one of 'tasks', 'sources', 'models', 'elicitations', 'metrics', 'studies', 'plugins', 'runs'",
+            "'task' is not one of 'tasks', 'suites', 'sources', 'models', 'elicitations', 'metrics', 'studies', 'plugins', 'runs'",
         ),
         (["run", "--tsk", "x"], 2, "--task"),
         (["score", "nowhere"], 1, "no run directory"),

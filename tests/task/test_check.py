@@ -46,9 +46,12 @@ def test_shipped_tasks_are_right(name: str) -> None:
         ("  keep: age >= 18", "  keep: age", "not true or false"),
         ("    wording: verbatim", "    wordng: verbatim", "did you mean 'wording'"),
         ('      "0": I do not vote\n', "", "two options"),
-        ('{label: somewhat, value: 5}', '{label: somewhat, value: 10}', "value 10"),
-        ('{label: somewhat, value: 5}', '{label: somewhat, value: inf}', "not finite"),
-        ('{label: somewhat, value: 5}', '{label: Not at  all, value: 5}', "label"),
+        ('{label: somewhat, value: 5}\n      "3": {label: completely, value: 10}\n    bins',
+         '{label: somewhat, value: 10}\n      "3": {label: completely, value: 10}\n    bins', "value 10"),
+        ('{label: somewhat, value: 5}\n      "3": {label: completely, value: 10}\n    bins',
+         '{label: somewhat, value: inf}\n      "3": {label: completely, value: 10}\n    bins', "not finite"),
+        ('{label: somewhat, value: 5}\n      "3": {label: completely, value: 10}\n    bins',
+         '{label: Not at  all, value: 5}\n      "3": {label: completely, value: 10}\n    bins', "label"),
         ('      "8": dont_know', '      r: dont_know', "an option and a missing code"),
         ("  high: trust >= 5", "  trust: trust >= 5", "taken in line"),
         ("  high: trust >= 5", "  cut: trust >= 5", "reserved"),
@@ -140,12 +143,17 @@ def test_what_lacks_something_is_reported_where_it_stands(old: str, new: str, pl
     assert message in found
 
 
-def test_unsupported_fields_are_notes(tmp_path: Path) -> None:
+def test_what_has_no_effect_is_a_note(tmp_path: Path) -> None:
     path = tmp_path / "task.yaml"
-    path.write_text(RICH.replace("    kind: binary", "    bins: [1]\n    kind: binary"))
+    path.write_text(RICH.replace("family: ols\n    errors: CR2", "family: ols\n    errors: model"))
+    (found,) = notes(load_task(str(path)))
+    text = path.read_text()
+    assert found.line == 1 + text[: text.index("    errors: model", text.index("family: ols"))].count("\n")
+    assert "not supported in this version" in found.message
+    path.write_text(RICH.replace("patterns:\n  - party\n  - trust\n", "patterns:\n  - party\n"))
     (found,) = notes(load_task(str(path)))
     assert found.line == next(n for n, line in enumerate(path.read_text().splitlines(), 1) if "bins" in line)
-    assert "not supported in this version" in found.message
+    assert "have no effect" in found.message
 
 
 @pytest.mark.parametrize(

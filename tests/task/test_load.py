@@ -29,7 +29,7 @@ def test_the_first_profile_set_is_in_force_unless_one_is_named() -> None:
     assert load_task(str(RICH)).profile_set == "core"
     task = load_task(str(RICH), profile_set="core+party")
     assert list(task.profile) == ["age", "school", "gender", "party"]
-    assert [item.name for item in task.items] == ["trust", "vote", "hours", "awake"]
+    assert [item.name for item in task.items] == ["trust", "vote", "hours", "awake", "trust_again"]
     with pytest.raises(ConfigError, match=r"did you mean 'core\+party'"):
         load_task(str(RICH), profile_set="core+prty")
 
