@@ -1,4 +1,4 @@
-"""Build the wheel, install it alone, and use it with no checkout beside it. Run by `make wheel-test`."""
+"""Build the sdist and the wheel from it, install this alone, and use it with no checkout beside it. Run by `make wheel-test`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def call(*words: object, cwd: Path) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        call(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+        # the sdist first, and the wheel from what is in it
+        call(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
         venv.create(folder / "venv", with_pip=True)
         (wheel,) = folder.glob("*.whl")
         install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
