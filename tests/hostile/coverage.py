@@ -33,6 +33,7 @@ GOOD = (
     "tests/task/test_formulas.py",
     "tests/task/test_load.py",
     "tests/task/test_questionnaires.py",
+    "tests/task/test_draft_experiments.py",
     "tests/data/test_readers.py",
     "tests/data/test_platforms.py",
     "tests/data/test_statistical.py",
