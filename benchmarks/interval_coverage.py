@@ -209,7 +209,7 @@ def main() -> None:
     if options.page is not None:
         before, _, rest = options.page.read_text().partition("<!-- tables -->\n")
         _, _, after = rest.partition("<!-- end -->")
-        options.page.write_text(f"{before}<!-- tables -->\n```\n{text}\n```\n<!-- end -->{after}")
+        options.page.write_text(f"{before}<!-- tables -->\n```text\n{text}\n```\n<!-- end -->{after}")
 
 
 if __name__ == "__main__":
