@@ -60,16 +60,21 @@ def command(cluster: Cluster, name: str, *others: str, **model: Any) -> list[str
     return [sys.executable, "-m", "surveyeval", "run", *words, *others]
 
 
+def answered(output: Path, blocks: int, running: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
+    """Wait until so many blocks are on disk."""
+    deadline = time.monotonic() + 100
+    while sum(log.read_bytes().count(b"\n") for log in output.glob("*/responses.log")) < blocks:
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_a_command_that_is_killed_goes_on_with_other_workers(cluster: Cluster, plain: dict[str, bytes]) -> None:
     output = cluster.folder / "runs" / "stopped"
     first = subprocess.Popen(
         command(cluster, "stopped", "-E", "workers=1", **CALIBRATED, pause=0.05), stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 100
-    while sum(log.read_bytes().count(b"\n") for log in output.glob("*/responses.log")) < 3:
-        assert first.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    answered(output, 3, first)
     first.send_signal(signal.SIGKILL)
     first.wait()
     (left,) = find_runs(output)
@@ -85,14 +90,28 @@ def test_a_command_that_is_killed_goes_on_with_other_workers(cluster: Cluster, p
 def test_an_error_of_a_worker_is_one_block_and_keeps_what_was_answered(
     cluster: Cluster, plain: dict[str, bytes]
 ) -> None:
-    traces = cluster.folder / "traces" / "failing"
-    traces.mkdir(parents=True)
-    (traces / "fails").touch()
-    ended = subprocess.run(command(cluster, "failing", "-E", "workers=1"), capture_output=True, text=True, check=False)
-    assert ended.returncode == ModelError.exit_code
-    assert "Traceback" not in ended.stderr
-    assert "the words are gone" in ended.stderr
-    assert "find them" in ended.stderr
+    output = cluster.folder / "runs" / "failing"
+    first = subprocess.Popen(
+        command(cluster, "failing", "-E", "workers=1", **CALIBRATED, pause=0.05), stderr=subprocess.PIPE, text=True
+    )
+    answered(output, 2, first)
+    fails = cluster.folder / "traces" / "failing" / "fails"
+    fails.touch()
+    _, said = first.communicate(timeout=100)
+    assert first.returncode == ModelError.exit_code
+    assert "Traceback" not in said
+    assert "the words are gone" in said
+    assert "find them" in said
+    fails.unlink()
+    (log,) = output.glob("*/responses.log")
+    kept = log.read_bytes()
+    assert kept.count(b"\n") >= 2
+    with cluster.workers(1) as executor:
+        told = Told()
+        run = cluster.run("failing", executor, told, model=CALIBRATED)
+    assert run.folder == log.parent
+    assert any("continuing" in note for note in told.notes)
+    assert results(run) == plain
 
 
 def test_what_nobody_foresaw_is_named_with_its_model(cluster: Cluster) -> None:

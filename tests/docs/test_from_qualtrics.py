@@ -50,7 +50,7 @@ def test_what_the_page_says_of_the_draft_stands_in_the_draft(here: Path) -> None
 
 
 def test_the_way_of_the_page_with_a_language_model(here: Path) -> None:
-    """Every command of the page, with a model of random weights and few people."""
+    """The way of the page in commands of this test: a model of random weights, few people; the page's numbers are not compared."""
     command("init", "task", "candidates", "--from", "candidates.qsf", "--data", "candidates.csv")
     text = next(block.text for block in blocks(PAGE) if "file" in block.marks)
     (here / "candidates" / "task.yaml").write_text(text)

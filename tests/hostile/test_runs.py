@@ -146,7 +146,8 @@ def test_files_of_another_kind(content: bytes, run: Run, tmp_path: Path) -> None
     assert find_runs(folder.parent) == []
 
 
-def test_a_configuration_that_grows(run: Run, tmp_path: Path) -> None:
+def test_a_configuration_that_grows(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where a command would leave its mark
     folder = tmp_path / "copied"
     shutil.copytree(run.folder, folder)
     laughs = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(

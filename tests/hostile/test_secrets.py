@@ -64,6 +64,7 @@ def test_what_is_published_is_scrubbed(text: str) -> None:
     scrub = scrubber({"model": {"string": "hf:x", "name": "x"}})
     said = cleaned({"notes": [f"before {text} after"], text: 1}, scrub)
     assert PASSWORD not in json.dumps(said)
+    assert text not in json.dumps(said)
     assert has_path(text)
     assert SECRET in json.dumps(said) or "example.org" in json.dumps(said)
 

@@ -64,6 +64,9 @@ class PageRun:
         if "run by" in block.marks:
             if not (ROOT / block.marks["run by"]).exists():
                 yield f"is said to be run by {block.marks['run by']}, which is not there"
+            for command in commands(block) if block.language in ("sh", "console") else ():
+                if command.words[0] == "surveyeval":
+                    yield from parse(command.words[1:])
         elif "source" in block.marks and block.language != "yaml":
             if not any(block.text in text for text in others.sources()):
                 yield "is said to be source code of this repository, and is not"
@@ -85,6 +88,8 @@ class PageRun:
         elif block.language == "python" and "signature" not in block.marks:
             with self._here():
                 exec(compile(block.text, block.place, "exec"), self.names)
+        elif block.language == "text" and block.text.startswith("$ "):
+            yield "a transcript is a block of language console"
         elif block.language not in ("text", "python"):
             yield f"a block of language {block.language!r} is not checked: use text, or say what file it is"
 
