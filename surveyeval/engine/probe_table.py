@@ -72,15 +72,17 @@ class _Distances:
         self.arms = [people.arm == arm for arm in dict.fromkeys(people.arm)]
 
     def between(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        """(B,) mean over arms of the total variation between two tables of answers; NaN where an arm has none."""
+        """(B,) mean over arms of the total variation between two tables of answers; NaN where in an arm only one has any."""
         total = np.zeros(len(self.weights))
         whole = np.zeros(len(self.weights))
         for inside in self.arms:
+            if not any((inside & ~np.isnan(table).any(axis=1)).any() for table in (first, second)):
+                continue  # the item is not asked in this arm
             size = self.weights[:, inside].sum(axis=1)
             gone = np.abs(self._mean(first, inside) - self._mean(second, inside)).sum(axis=1) / 2
             total += np.where(size > 0, size * gone, 0.0)
             whole += size
-        return total / whole
+        return np.divide(total, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
     def _mean(self, table: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
         known = inside & ~np.isnan(table).any(axis=1)
@@ -210,8 +212,8 @@ def _interval(values: FloatArray) -> tuple[float, float]:
 
 
 def _odd(changes: Sequence[float], pairs: Mapping[tuple[int, int], float]) -> object:
-    """Whether the published form has the largest mean distance from the other forms; None with fewer than two others."""
-    if len(changes) < 2:
+    """Whether the published form has the largest mean distance from the others; None with fewer than two, or not known."""
+    if len(changes) < 2 or not np.isfinite([*changes, *pairs.values()]).all():
         return None
     others = []
     for number, change in enumerate(changes):

@@ -42,7 +42,11 @@ def swapped_areas(
         In [0, 1]; the first two values that the metric itself gives, where nothing is swapped.
     """
     rows = np.flatnonzero(human.weight > 0)
-    found, number = np.unique(human.respondent.astype(str), return_inverse=True)
+    if human.psu is None:
+        found, number = np.unique(human.respondent.astype(str), return_inverse=True)
+    else:  # a PSU is in one fold, as in the metric
+        number = human.units()
+        found = np.unique(number)
     fold = (generator(seed, "classifier").permutation(len(found)) % _FOLDS)[number[rows]]
     sides = [_Columns(task, sample, {}) for sample in (human, simulated)]
     w = human.weight[rows] / human.weight[rows].sum() / 2

@@ -41,10 +41,14 @@ def _bits(task: Task, human: Sample, simulated: Sample) -> FloatArray | str:
     # A sequential interview cannot go on as it was after an item that the person was asked and did not answer. What is
     # scored follows from the people alone, so that it is the same for every model and differences are paired.
     heard = np.ones(human.n, dtype=bool)
-    for j, item in enumerate(task.measured):
+    place = {item.name: j for j, item in enumerate(task.measured)}
+    for item in task.items:  # an attention check or a retest without an answer ends what is scored, too
         answered = (position >= 0) & (human.answered(item.name) & heard)[position]
         if task.spec.interview.mode == "sequential":
             heard &= human.answered(item.name) | (human.states[item.name] == State.NOT_ASKED)
+        if item.name not in place:
+            continue
+        j = place[item.name]
         bits[answered, j] = -simulated.log_prob[item.name][answered] / np.log(2)
         lacking = answered & np.isnan(bits[:, j])
         if answered.any() and lacking[answered].all():

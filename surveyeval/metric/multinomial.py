@@ -204,4 +204,5 @@ def _newton(beta: FloatArray, weight: FloatArray, state, hessian) -> FloatArray:
         beta[active], loss = trial, new
         going = np.abs(step).max(axis=(1, 2)) > _TOLERANCE
         active, mu, gradient, loss = active[going], mu[going], gradient[going], loss[going]
+    beta[active] = np.nan  # those that did not get there
     return beta

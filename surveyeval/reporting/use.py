@@ -242,19 +242,27 @@ def _retest(evidence: Evidence) -> Check:
     name = "as near as people are to their own repeated answers"
     rows = [row for row in evidence.rows("excess", "individual", metric="accuracy") if row["name"] == "accuracy"]
     rows = [row for row in rows if row["item"] and row["low"] == row["low"]]
-    if not rows and evidence.run.tables.get("retest"):
+    asked = {row["item"]: row for row in evidence.run.tables.get("retest") or [] if row.get("side") == "people"}
+    # an interval of a handful of people who answered twice is wrong, not wide
+    enough = [row for row in rows if asked.get(row["item"], {}).get("n", SKIPPED) >= SKIPPED]
+    if rows and not enough:
+        return Check(name, "undecided", f"fewer than {SKIPPED} people answered twice")
+    rows = enough
+    if not rows and asked:
         return Check(name, "undecided", "no interval on what people were asked twice")
     if not rows:
         return Check(name, "not run", "nobody was asked twice")
-    behind = (
-        evidence.excess(name, rows).result == "failed"
-    )  # Bonferroni: one item condemns, so that it must not be chance
+    # Bonferroni: one item condemns, so that it must not be chance
+    behind = evidence.excess(name, rows).result == "failed"
+    every = set(asked) <= {row["item"] for row in rows}
     said = "; ".join(
         f"{row['item']} {difference(-row['value'], 'share')} "
         f"({interval(-row['high'], -row['low'], 'share').removesuffix('%')})"
         for row in rows
     )
-    result: Result = "failed" if behind else "passed" if all(row["high"] <= 0 for row in rows) else "undecided"
+    result: Result = (
+        "failed" if behind else "passed" if every and all(row["high"] <= 0 for row in rows) else "undecided"
+    )
     return Check(name, result, f"probability of people’s own answer, less their own agreement: {said}")
 
 

@@ -237,8 +237,8 @@ class Task:
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """Names of the asked items with role action."""
-        return tuple(item.name for item in self.items if item.role == "action")
+        """Names of the measured items with role action: what is asked a second time is no further action."""
+        return tuple(item.name for item in self.measured if item.role == "action")
 
     # ---- columns, groups, rules, regressions (thin doors to rules.py and formulas.py) --------------------------
 

@@ -15,7 +15,7 @@ from surveyeval.cli.main import cli
 from surveyeval.data.sample import Sample
 from surveyeval.engine.experiment import prepare
 from surveyeval.engine.manifest import RunOptions
-from surveyeval.engine.probe_table import Answered, probe_table
+from surveyeval.engine.probe_table import Answered, _Distances, _odd, probe_table
 from surveyeval.engine.probes import Probe, probe
 from surveyeval.errors import CapabilityError, ConfigError, ModelError
 from surveyeval.model.build import NamedModel, build_model
@@ -291,3 +291,20 @@ def test_distances_are_those_of_brute_force() -> None:
     assert row["among"] == pytest.approx(brute(*words, people))
     assert row["excess"] == pytest.approx(row["change"] - row["reference"])
     assert row["low"] < row["excess"] < row["high"]
+
+
+def test_a_distance_that_is_not_known_says_nothing_of_the_odd_one_out() -> None:
+    assert _odd([0.3, 0.3], {(0, 1): 0.1}) is True
+    assert _odd([0.1, 0.1], {(0, 1): 0.3}) is False
+    assert _odd([0.3, np.nan], {(0, 1): 0.1}) is None
+    assert _odd([0.3, 0.3], {(0, 1): np.nan}) is None
+
+
+def test_an_item_that_one_arm_is_not_asked_is_compared_in_the_others() -> None:
+    people = Sample(np.arange(6).astype(str).astype(object), np.array(list("aaabbb"), dtype=object))
+    first, second = np.full((6, 2), np.nan), np.full((6, 2), np.nan)
+    first[:3], second[:3] = [1.0, 0.0], [0.25, 0.75]
+    distances = _Distances(people, np.ones((1, 6)))
+    assert distances.between(first, second) == pytest.approx([0.75])
+    second[:] = np.nan  # answered in one form alone
+    assert np.isnan(distances.between(first, second)).all()

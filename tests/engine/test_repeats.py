@@ -13,6 +13,7 @@ from surveyeval.data.sample import State
 from surveyeval.engine.describe import describe
 from surveyeval.engine.evaluate import evaluate
 from surveyeval.metric.accuracy import Accuracy, PearsonR
+from surveyeval.metric.association import pairs_of
 from surveyeval.metric.individual import JointLogLoss, LogLoss
 from tests.engine.small import SCALE, respondents, small_task
 
@@ -120,3 +121,10 @@ def test_without_a_retest_there_is_none():
     assert set(found[found["quantity"] == "reference"]["status"]) == {"not_applicable"}
     assert describe(task, PEOPLE, [ROWS], PILOT)["retest"] == []
     assert describe(task, PEOPLE, [ROWS], PILOT)["attention"] == []
+
+
+def test_an_action_that_is_asked_twice_is_no_further_action():
+    again = {**ITEMS[1], "name": "act_again", "retest": "act"}
+    task = small_task(items=[*ITEMS[:2], again])
+    assert task.actions == ("act",)
+    assert {(one.name, other.name) for one, other in pairs_of(task)} == {("trust", "act")}

@@ -134,9 +134,12 @@ def test_joint_tests_of_slopes_and_of_personas_have_their_p(table, people):
     assert personas.loc["draws", "draws"] == 2
 
 
-def test_areas_after_exchanges_are_those_of_the_classifier_on_exchanged_answers(table, people):
+@pytest.mark.parametrize("together", [1, 5])
+def test_areas_after_exchanges_are_those_of_the_classifier_on_exchanged_answers(table, people, together):
+    if together > 1:  # people of a PSU are in one fold, and change places together
+        people = replace(people, psu=(np.arange(people.n) // together).astype(str).astype(object))
     simulated = answered(people.without_answers(), 4, shift=1.0, missing=0.1)
-    swapped = np.random.default_rng(0).random((5, people.n)) < 0.5
+    swapped = (np.random.default_rng(0).random((5, people.n // together)) < 0.5).repeat(together, axis=1)
     for number, with_profile in enumerate((False, True)):
         found = swapped_areas(TASK, people, simulated, swapped, 3, with_profile=with_profile)
         for mask, area in zip(swapped, found, strict=True):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from surveyeval.metric.alignment import JSDistance, TotalVariation
 from surveyeval.metric.energy import EnergyDistance
+from surveyeval.metric.individual import JointLogLoss
 from surveyeval.task.task import Task
 from tests.model.helpers import make_sample, make_task
 
@@ -43,3 +46,16 @@ def test_measures_are_those_without_the_check(metric: type) -> None:
         )
     assert found[0] == found[1]
     assert len(found[0]) > 1
+
+
+def test_a_check_without_an_answer_ends_a_scored_interview_for_every_model() -> None:
+    """Language models cannot be led past it; baselines could, and are not scored there either."""
+    used = task(checked=True)
+    human = make_sample(used, {"belief": [0, 1, 2], "check": [1, 1, -1], "act": [0, 1, 1]})
+    law = {"belief": np.log([0.5, 0.25, 0.25]), "act": np.log([0.5, 0.5, 0.5])}
+    led_past = replace(human, simulated=True, log_prob=law)
+    stopped = replace(led_past, log_prob={**law, "act": np.where([True, True, False], law["act"], np.nan)})
+    for rows in (led_past, stopped):
+        comparison = JointLogLoss().compare(used, human, rows, human, {})
+        # bits: 1 + 1, 2 + 1, and 2 of the third person, who is scored up to the check
+        assert comparison.values(np.ones((1, 3)), np.ones((1, 3)), 0).value.item() == pytest.approx((2 + 3 + 2) / 3)

@@ -350,6 +350,19 @@ def test_a_retest_without_an_interval_is_no_retest_that_nobody_took() -> None:
     assert claim("individuals", base).words == "can’t tell without a retest"
 
 
+def test_every_item_that_was_asked_twice_must_pass_with_enough_people() -> None:
+    base = view(repeated({"a": -0.1}, 0.05))
+
+    def twice(**n: int) -> RunView:
+        rows = [{"item": item, "side": "people", "n": count} for item, count in n.items()]
+        return replace(base, tables={**base.tables, "retest": rows})
+
+    assert claim("individuals", twice(a=60)).words == "supported"
+    assert claim("individuals", twice(a=60, b=60)).words == "can’t tell at this n"  # b has no interval
+    few = claim("individuals", twice(a=14))
+    assert (few.words, few.checks[1].said) == ("can’t tell at this n", "fewer than 15 people answered twice")
+
+
 def test_the_overall_value_alone_is_no_item_that_was_asked_twice() -> None:
     assert claim("individuals", view(repeated({"": -0.1}, 0.05))).words == "can’t tell without a retest"
 
