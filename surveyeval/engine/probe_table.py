@@ -82,7 +82,8 @@ class _Distances:
             gone = np.abs(self._mean(first, inside) - self._mean(second, inside)).sum(axis=1) / 2
             total += np.where(size > 0, size * gone, 0.0)
             whole += size
-        return np.divide(total, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+        distance: FloatArray = np.divide(total, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+        return distance
 
     def _mean(self, table: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
         known = inside & ~np.isnan(table).any(axis=1)
