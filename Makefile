@@ -94,7 +94,7 @@ site: $(VENV)/.installed-docs
 	$(BIN)/python docs/site_check.py build/site
 
 fooled: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fooled.py
+	$(BIN)/python benchmarks/fooled.py
 
 stress: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/stress.py

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,7 @@ from surveyeval.data.seeds import generator  # noqa: E402
 from surveyeval.data.split import make_split  # noqa: E402
 from surveyeval.engine.estimates import make_table  # noqa: E402
 from surveyeval.engine.evaluate import evaluate  # noqa: E402
+from surveyeval.engine.processes import spread  # noqa: E402
 from surveyeval.engine.rows import Rows  # noqa: E402
 from surveyeval.engine.significance import with_tests  # noqa: E402
 from surveyeval.engine.tracks import Track  # noqa: E402
@@ -227,15 +230,13 @@ def _setting(task: Task, pilot: Sample, test: Sample, rng: np.random.Generator) 
     return Setting(task, people, pilot, twins=others)
 
 
-def repeated(name: str, times: int) -> Iterator[Setting]:
+def repetition(task: Task, number: int) -> Setting:
     """New people for every repetition: of the law where it is known, else another division of the same people."""
-    task = load_task(name)
-    for number in range(times):
-        everybody = _generated(task, 10_000 + number) if name == "disclosure" else load_human(task).sample
-        rng = np.random.default_rng(number)
-        order = rng.permutation(everybody.n)
-        quarter = round(everybody.n / 4)
-        yield _setting(task, everybody.take(order[:quarter]), everybody.take(order[quarter:]), rng)
+    everybody = _generated(task, 10_000 + number) if task.name == "disclosure" else load_human(task).sample
+    rng = np.random.default_rng(number)
+    order = rng.permutation(everybody.n)
+    quarter = round(everybody.n / 4)
+    return _setting(task, everybody.take(order[:quarter]), everybody.take(order[quarter:]), rng)
 
 
 def _generated(task: Task, seed: int) -> Sample:
@@ -369,37 +370,54 @@ def compared(setting: Setting, simulated: Sample, metrics: Sequence[Metric], spl
     return make_table(rows)
 
 
-def rates(name: str, repeats: int, splits: int, progress: Callable[[int], None]) -> tuple[str, Limits]:
+@dataclass(frozen=True)
+class Repetition:
+    """What is said of one sample of people who are at no fault: by rule, and the differences that limits are taken from."""
+
+    said: Mapping[str, bool | None]
+    differences: Mapping[tuple[str, str], float]
+
+
+def repeat(task: Task, splits: int, number: int) -> Repetition:
+    """Hold one fresh sample against people."""
+    setting = repetition(task, number)
+    fresh = setting.fresh(generator(number, "fresh"))
+    table = compared(setting, fresh, metrics_of(POPULATION), splits, number)
+    said: dict[str, bool | None] = {}
+    found: dict[tuple[str, str], float] = {}
+    for column in POPULATION:
+        if not _known(column, table):
+            continue
+        if column.rule == "excess":
+            said[column.title] = judge(column, table, "fresh", GROUP[task.name], {}).caught
+            continue
+        said[f"{column.title}, {column.rule} the band over splits"] = outside_band(column, table, "fresh")
+        found |= {(column.title, group): value for group, value in differences(column, table, "fresh").items()}
+    table = evaluate(
+        task, setting.people, {"fresh": [fresh]}, setting.pilot, metrics=[JSDistance()], splits=1, tests=False
+    )
+    table = _tests(setting, table, {"fresh": fresh})
+    said |= {column.title: judge(column, table, "fresh", GROUP[task.name], {}).caught for column in TESTS}
+    return Repetition(said, found)
+
+
+def rates(name: str, repeats: int, splits: int, progress: Callable[[], None]) -> tuple[str, Limits]:
     """How often people who are at no fault are caught, and the limits between which their values lie."""
     counts: dict[str, list[int]] = {}
     found: dict[tuple[str, str], list[float]] = {}
     anywhere = 0
-    for number, setting in enumerate(repeated(name, repeats)):
-        progress(number)
-        fresh = setting.fresh(generator(number, "fresh"))
-        table = compared(setting, fresh, metrics_of(POPULATION), splits, number)
-        said: dict[str, bool | None] = {}
-        for column in POPULATION:
-            if not _known(column, table):
-                continue
-            if column.rule == "excess":
-                said[column.title] = judge(column, table, "fresh", GROUP[name], {}).caught
-                continue
-            said[f"{column.title}, {column.rule} the band over splits"] = outside_band(column, table, "fresh")
-            for group, value in differences(column, table, "fresh").items():
-                found.setdefault((column.title, group), []).append(value)
-        sample = {"fresh": [fresh]}
-        table = evaluate(
-            setting.task, setting.people, sample, setting.pilot, metrics=[JSDistance()], splits=1, tests=False
-        )
-        table = _tests(setting, table, {"fresh": fresh})
-        said |= {column.title: judge(column, table, "fresh", GROUP[name], {}).caught for column in TESTS}
-        for title, caught in said.items():
+    task = load_task(name)
+    processes = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    for one in spread(partial(repeat, task, splits), repeats, processes):
+        progress()
+        for key, value in one.differences.items():
+            found.setdefault(key, []).append(value)
+        for title, caught in one.said.items():
             if caught is not None:
-                one = counts.setdefault(title, [0, 0])
-                one[0] += caught
-                one[1] += 1
-        anywhere += any(caught for title, caught in said.items() if "band" not in title)
+                count = counts.setdefault(title, [0, 0])
+                count[0] += caught
+                count[1] += 1
+        anywhere += any(caught for title, caught in one.said.items() if "band" not in title)
     body = [[title, f"{caught} of {known}", f"{caught / known:.3f}"] for title, (caught, known) in counts.items()]
     body.append(["any rule with an interval or p", f"{anywhere} of {repeats}", f"{anywhere / repeats:.3f}"])
     limits = {
@@ -440,7 +458,7 @@ def main() -> None:
     for name in arguments.task or GROUP:
         start = time.monotonic()
         parts[f"rates: {name}"], limits = rates(
-            name, arguments.repeats, arguments.splits, lambda number: print(".", end="", flush=True, file=sys.stderr)
+            name, arguments.repeats, arguments.splits, lambda: print(".", end="", flush=True, file=sys.stderr)
         )
         print(f" {name}: repeated draws, {time.monotonic() - start:.0f} s", file=sys.stderr)
         parts[f"table: {name}"] = table_of_failures(setting_of(name), arguments.splits, limits)

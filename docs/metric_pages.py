@@ -8,7 +8,6 @@ Values come from docs/reference/metrics/values.json, which docs/metric_figures.p
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import textwrap
@@ -19,7 +18,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from metric_drawing import TITLES, draw, in_words
-from metric_figures import LEVELS, ROOT, SPLITS, TASKS, load, read, registered, stale
+from metric_figures import LEVELS, SPLITS, TASKS, load, read, registered, stale
+from written import write_or_check
 
 from surveyeval.metric.documentation import SECTIONS
 from surveyeval.reporting.metric_page import MetricPage, metric_page
@@ -194,24 +194,5 @@ def differences() -> list[str]:
     return said
 
 
-def main() -> int:
-    """Write, or compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="say what is stale, and write nothing")
-    if parser.parse_args().check:
-        said = differences()
-        print("\n".join(said) or "docs/reference/metrics is up to date")
-        return int(bool(said))
-    FOLDER.mkdir(exist_ok=True)
-    made = pages()
-    for name, text in made.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-    for file in FOLDER.iterdir():
-        if file.name not in made and file.suffix in (".md", ".svg"):
-            file.unlink()
-    print(f"{len(made)} files in {FOLDER.relative_to(ROOT)}")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(write_or_check(__doc__, FOLDER, pages, differences, owned=(".md", ".svg")))

@@ -8,7 +8,6 @@ Pages of metrics are written by docs/metric_pages.py.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ import reference_estimates
 import reference_files
 import reference_models
 import reference_runs
+from written import write_or_check
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -41,30 +41,20 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def pages() -> dict[str, str]:
+    """Text of every page by name."""
+    return {name: make() for name, make in PAGES.items()}
+
+
 def differences() -> list[str]:
     """What is stale, a sentence each."""
     said = []
-    for name, make in PAGES.items():
+    for name, text in pages().items():
         file = FOLDER / name
-        if not file.exists() or file.read_text(encoding="utf-8") != make():
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
             said.append(f"docs/reference/{name} is stale: run python docs/reference_pages.py")
     return said
 
 
-def main() -> int:
-    """Write, or compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="say what is stale, and write nothing")
-    if parser.parse_args().check:
-        said = differences()
-        print("\n".join(said) or "docs/reference is up to date")
-        return int(bool(said))
-    FOLDER.mkdir(exist_ok=True)
-    for name, make in PAGES.items():
-        (FOLDER / name).write_text(make(), encoding="utf-8")
-    print(f"{len(PAGES)} files in docs/reference")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(write_or_check(__doc__, FOLDER, pages, differences))

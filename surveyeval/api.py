@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,6 +182,7 @@ def run(
     from surveyeval.engine.cache import open_cache
     from surveyeval.engine.executors import opened
     from surveyeval.engine.experiment import prepare, sending
+    from surveyeval.engine.invocation import config_of, run_command
     from surveyeval.engine.run import locked, on_disk
     from surveyeval.engine.runner import own_options, simulate
     from surveyeval.engine.score import score as score_runs
@@ -211,7 +211,7 @@ def run(
         )  # fmt: skip
     if task is None:
         raise ConfigError("no task is given", hint="name a task or a suite; `surveyeval ls tasks` lists tasks")
-    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
+    loaded = _task(task, profile_set)
     hidden = tuple(sorted(loaded.profile if no_profile else hide))
     asking = parse_elicitation_string(elicitation).text
     options = RunOptions(limit, seed, draws, pilot, hidden, asking, splits)
@@ -221,7 +221,7 @@ def run(
     kept, finished = open_cache(use=cache, again=again), []
     with opened(executor) as place:
         for one in named:
-            config = _config(
+            config = config_of(
                 task if isinstance(task, str) else loaded.file,
                 [one.string],
                 own_options(options, one.model),
@@ -230,7 +230,7 @@ def run(
                 provenance,
                 send_profiles and sending(one.model) is not None,
             )
-            command = _command(config)
+            command = run_command(config)
             config["models"] = [f"{one.name}={one.string}" if one.name != one.string else one.string]
             finished.append(
                 simulate(
@@ -266,6 +266,7 @@ def _run_suite(name: str | Path, refused: Mapping[str, Any], progress: Progress,
     from surveyeval.data.files import digest
     from surveyeval.reporting.suite import SuiteTask, render_suite
     from surveyeval.reporting.view import RunView
+    from surveyeval.reporting.written import write_card
     from surveyeval.task.human import load_human
     from surveyeval.task.suites import check_version, find_suite
 
@@ -287,7 +288,7 @@ def _run_suite(name: str | Path, refused: Mapping[str, Any], progress: Progress,
     target = Path(options["output"]) / "suites" / f"{suite.name}-{suite.version}-{key}.html"
     views = [SuiteTask([RunView(one.manifest, one.estimates, one.tables) for one in part], part.card) for part in parts]
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write_card(target, render_suite(suite.name, suite.version, suite.title, suite.description, views, target))
+    write_card(target, render_suite(suite.name, suite.version, suite.title, suite.description, views, target))
     return Runs(tuple(done), target)
 
 
@@ -348,7 +349,7 @@ def finetune(
     from surveyeval.tuning.finetune import finetune as train
     from surveyeval.tuning.options import read_options
 
-    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
+    loaded = _task(task, profile_set)
     hidden = tuple(sorted(loaded.profile if no_profile else hide))
     design, tuning = read_options({"pilot": pilot, "scope": scope, "balance": balance, "hide": hidden}, options)
     human = load_human(loaded, data=data, provenance=provenance)
@@ -392,39 +393,23 @@ def study(
     -------
     Study
     """
-    from surveyeval.data.files import write_atomically
     from surveyeval.engine.executors import opened
+    from surveyeval.engine.invocation import study_command
     from surveyeval.grid.card import render_study
     from surveyeval.grid.catalogue import find_study
-    from surveyeval.grid.spec import read_study
+    from surveyeval.grid.spec import read_study, with_changes
     from surveyeval.grid.study import run_study
+    from surveyeval.reporting.written import write_card
 
-    path = find_study(str(file))
-    spec = read_study(path)
-    changes: dict[str, Any] = {"crossfit": crossfit, "holdout": list(holdout) or None, "limit": limit}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    if changes:
-        import yaml
-
-        spec = spec.model_copy(update=changes)
-        if spec.crossfit is not None and spec.holdout:
-            raise ConfigError("crossfit and holdout cannot go together", hint="make two studies of it")
-        text = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    else:
-        text = path.read_text()
+    path, held = find_study(str(file)), list(holdout)
+    spec, text = with_changes(read_study(path), crossfit=crossfit, holdout=held, limit=limit)
     folder = Path(output) if output is not None else Path("runs") / "studies" / spec.name
-    words = ["surveyeval", "study", str(file)]
-    words += ["--crossfit", str(crossfit)] if crossfit is not None else []
-    for held in holdout:
-        words += ["--holdout", held]
-    words += ["--limit", str(limit)] if limit is not None else []
+    command = study_command(file, crossfit=crossfit, holdout=held, limit=limit)
     with opened(executor) as place:
         result = run_study(
-            spec, text, folder, metrics=metrics(), progress=progress, command=shlex.join(words), executor=place
-        )
-    card = render_study(result)
-    write_atomically(result.card, card.html)
-    write_atomically(result.card.with_suffix(".md"), card.markdown)
+            spec, text or path.read_text(), folder, metrics=metrics(), progress=progress, command=command, executor=place
+        )  # fmt: skip
+    write_card(result.card, render_study(result))
     return result
 
 
@@ -445,7 +430,7 @@ def score(folders: Iterable[str | Path], *, partial: bool = False, progress: Pro
         When a run is not finished (and `partial` is not said), or another process works on it.
     """
     from surveyeval.engine.partial import partial_run
-    from surveyeval.engine.run import locked, on_disk
+    from surveyeval.engine.run import UNFINISHED, locked, on_disk
     from surveyeval.engine.score import check_same_people
     from surveyeval.engine.score import score as score_runs
 
@@ -454,7 +439,7 @@ def score(folders: Iterable[str | Path], *, partial: bool = False, progress: Pro
         raise ConfigError("no run is given", hint="`surveyeval ls runs` lists them")
     if partial and len(opened) > 1:
         raise ConfigError("of unfinished runs one is scored at a time", hint="they have answers of different people")
-    if partial and opened[0].status in ("running", "incomplete"):
+    if partial and opened[0].status in UNFINISHED:
         experiment, part, samples = partial_run(_experiment(opened[0], finished=False), opened[0])
         with on_disk(part.folder):
             score_runs(experiment, [part], metrics(progress), progress, {part.model: samples})
@@ -496,7 +481,7 @@ def verify(
     from surveyeval.engine.common import find_run
     from surveyeval.engine.verify import verify as verify_run
 
-    run = chosen if isinstance(chosen, Run) else find_run(chosen, folder)
+    run = find_run(chosen, folder)
     with understood(run.folder):
         return verify_run(run, metrics(progress), task=task, data=data, progress=progress or Silent())
 
@@ -510,43 +495,12 @@ def report(folders: Iterable[str | Path | Run], *, output: str | Path | None = N
         The HTML file; the Markdown stands beside it. By default ``report.html`` in the run directory, and for several
         runs in a directory of their own beside them.
     """
-    from surveyeval.data.files import write_atomically
-    from surveyeval.engine.score import check_same_people
-    from surveyeval.reporting.card import render
-    from surveyeval.reporting.view import RunView
+    from surveyeval.reporting.written import write_report
 
     opened = [folder if isinstance(folder, Run) else Run(folder) for folder in folders]
     if not opened:
         raise ConfigError("no run is given", hint="`surveyeval ls runs` lists them")
-    with understood(opened[0].folder):
-        check_same_people(opened)
-    for one in opened:
-        with understood(one.folder):
-            _write_card(one.card, render([RunView(one.manifest, one.estimates, one.tables)]))
-    target = Path(output) if output is not None else _card_path(opened)
-    if target != opened[0].card:
-        with understood(opened[0].folder):
-            card = render([RunView(one.manifest, one.estimates, one.tables) for one in opened])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target.with_suffix(".html"), card.html)
-        write_atomically(target.with_suffix(".md"), card.markdown)
-    return target
-
-
-def _write_card(path: Path, card: Any) -> None:
-    from surveyeval.data.files import write_atomically
-
-    write_atomically(path.with_suffix(".html"), card.html)
-    write_atomically(path.with_suffix(".md"), card.markdown)
-
-
-def _card_path(opened: Sequence[Run]) -> Path:
-    from surveyeval.data.files import digest
-
-    if len(opened) == 1:
-        return opened[0].card
-    key = digest(sorted(one.id for one in opened))[:8]
-    return opened[0].folder.parent / "cards" / f"{opened[0].task}-{len(opened)}-models-{key}.html"
+    return write_report(opened, output)
 
 
 def compare(
@@ -581,7 +535,7 @@ def compare(
     from surveyeval.engine.common import find_run
     from surveyeval.engine.comparison import compare_runs
 
-    opened = [one if isinstance(one, Run) else find_run(one, folder) for one in chosen]
+    opened = [find_run(one, folder) for one in chosen]
     return compare_runs(opened, metrics(progress), splits=splits, progress=progress)
 
 
@@ -641,7 +595,7 @@ def export(chosen: str | Path | Run, *, output: str | Path | None = None, folder
     from surveyeval.board.submission import export_run
     from surveyeval.engine.common import find_run
 
-    return export_run(chosen if isinstance(chosen, Run) else find_run(chosen, folder), output)
+    return export_run(find_run(chosen, folder), output)
 
 
 def export_tier(
@@ -686,7 +640,7 @@ def export_tier(
     from surveyeval.deposit.silicon_files import write_tier
     from surveyeval.engine.common import find_run
 
-    source = chosen if isinstance(chosen, Run) else Path(chosen) if Path(chosen).is_file() else find_run(chosen, folder)
+    source = Path(chosen) if not isinstance(chosen, Run) and Path(chosen).is_file() else find_run(chosen, folder)
     target = Path(output) if output is not None else None
     return write_tier(source, tier, output=target, task=task, team=team, entry=entry, control=control)
 
@@ -755,7 +709,7 @@ def power(
     from surveyeval.engine.power import SPLITS, plan
     from surveyeval.task.human import load_human
 
-    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
+    loaded = _task(task, profile_set)
     human = load_human(loaded, data=data, provenance=provenance)
     return plan(
         loaded, human, metrics(progress), people=people, pilot=pilot, splits=splits or SPLITS, seed=seed, progress=progress
@@ -816,7 +770,7 @@ def probe(
     from surveyeval.task.forms import KINDS
     from surveyeval.task.human import load_human
 
-    loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
+    loaded = _task(task, profile_set)
     named = build_model(model, settings)
     options = RunOptions(limit, seed, draws, pilot, (), parse_elicitation_string(elicitation).text, None)
     human = load_human(loaded, data=data, provenance=provenance)
@@ -870,7 +824,7 @@ def sample(
     from surveyeval.deposit.written import write_sample
     from surveyeval.engine.common import find_run
 
-    run = chosen if isinstance(chosen, Run) else find_run(chosen, folder)
+    run = find_run(chosen, folder)
     return write_sample(
         run, format=format, output=output, identifiers=identifiers, profile=profile, escape=escape, programs=programs
     )
@@ -946,7 +900,7 @@ def clear_cache(
 def _experiment(stored: Run, *, finished: bool = True) -> Experiment:
     """Divide the people again as the run did, and refuse if anything is not as it was."""
     from surveyeval.engine.common import reopen
-    from surveyeval.engine.verify import divided_as
+    from surveyeval.engine.divided import divided_as
 
     if finished:
         stored.responses_path  # noqa: B018 - raises where there is none
@@ -955,37 +909,5 @@ def _experiment(stored: Run, *, finished: bool = True) -> Experiment:
         return divided_as(stored, task, people)
 
 
-def _config(
-    task: str,
-    models: list[str],
-    options: RunOptions,
-    loaded: Task,
-    data: str | None,
-    provenance: str | None,
-    send_profiles: bool,
-) -> dict[str, Any]:
-    config: dict[str, Any] = {"task": task, "models": models, "profile_set": loaded.profile_set}
-    config |= {"limit": options.limit, "seed": options.seed, "draws": options.draws, "pilot": options.pilot}
-    config |= {"elicitation": options.elicitation if options.elicitation != RunOptions().elicitation else None}
-    config |= {"hide": list(options.hidden), "splits": options.splits, "data": data, "provenance": provenance}
-    config |= {"send_profiles": send_profiles or None}
-    return {key: value for key, value in config.items() if value not in (None, [])}
-
-
-def _command(config: Mapping[str, Any]) -> str:
-    words = ["surveyeval", "run", "--task", str(config["task"])]
-    for text in config["models"]:
-        words += ["--model", text]
-    defaults = RunOptions()
-    for key in ("limit", "seed", "draws", "pilot", "elicitation", "splits"):
-        if key in config and config[key] != getattr(defaults, key):
-            words += [f"--{key}", str(config[key])]
-    if config["profile_set"] != "default":
-        words += ["--profile-set", config["profile_set"]]
-    for name in config.get("hide", []):
-        words += ["--hide", name]
-    if "data" in config:
-        words += ["--data", f"{config['task']}={config['data']}", "--provenance", config["provenance"]]
-    if config.get("send_profiles"):
-        words.append("--send-profiles")
-    return shlex.join(words)
+def _task(task: str | Task, profile_set: str | None) -> Task:
+    return load_task(task, profile_set=profile_set) if isinstance(task, str) else task

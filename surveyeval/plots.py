@@ -11,10 +11,11 @@ Every function takes a run, or several of one task on the same people, and gives
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from surveyeval.engine.readable import understood
 from surveyeval.engine.run import Run
 from surveyeval.errors import ConfigError
 from surveyeval.reporting import plot_style
@@ -40,7 +41,7 @@ def item_shares(runs: Runs, items: Iterable[str] | None = None) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    return drawn.item_shares(_views(runs), items)
+    return _drawn(runs, lambda views: drawn.item_shares(views, items))
 
 
 def coefficients(runs: Runs, regressions: Iterable[str] | None = None) -> Any:
@@ -56,7 +57,7 @@ def coefficients(runs: Runs, regressions: Iterable[str] | None = None) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    return drawn.coefficients(_views(runs), regressions)
+    return _drawn(runs, lambda views: drawn.coefficients(views, regressions))
 
 
 def use_strip(runs: Runs) -> Any:
@@ -70,7 +71,7 @@ def use_strip(runs: Runs) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    return drawn.use_strip(_views(runs))
+    return _drawn(runs, drawn.use_strip)
 
 
 def save(figure: Any, path: str | Path) -> Path:
@@ -84,9 +85,10 @@ def save(figure: Any, path: str | Path) -> Path:
     return plot_style.save(figure, Path(path))
 
 
-def _views(runs: Runs) -> list[RunView]:
+def _drawn(runs: Runs, draw: Callable[[list[RunView]], Any]) -> Any:
     given = [runs] if isinstance(runs, (Run, str, Path)) else list(runs)
     opened = [one if isinstance(one, Run) else Run(one) for one in given]
     if not opened:
         raise ConfigError("no run is given", hint="`surveyeval ls runs` lists them")
-    return [RunView(one.manifest, one.estimates, one.tables) for one in opened]
+    with understood(opened[0].folder):
+        return draw([RunView(one.manifest, one.estimates, one.tables) for one in opened])

@@ -15,6 +15,7 @@ from surveyeval.board.scrub import has_path
 from surveyeval.board.small_cells import FEWEST
 from surveyeval.board.submission import Submission, hashes
 from surveyeval.data.files import digest
+from surveyeval.engine.manifest import shown_otherwise
 from surveyeval.errors import SurveyevalError
 
 __all__ = ["check_submission"]
@@ -24,6 +25,18 @@ _ABOUT_PEOPLE = frozenset({"respondent", "respondent_id", "id", "ids", "person",
 _STATUSES = frozenset(
     {"ok", "not_applicable", "not_estimable", "too_small", "not_resolved", "undecidable", "skipped", "grey"}
 )
+
+#: Parts of the identity that the manifest says a second time, and how messages call them.
+_REPEATED = {
+    "task": "the task file",
+    "profile_set": "the profile set",
+    "data": "the data",
+    "split": "the split",
+    "test": "the test people",
+    "model": "the model",
+    "options": "the options",
+    "plan": "the plan",
+}
 
 
 def check_submission(submission: Submission) -> Checked:
@@ -62,18 +75,9 @@ def _identity(manifest: Mapping[str, Any], metrics: Mapping[str, Any], found: Fi
     what = "identity of the run"
     found.expect(what, digest(parts) == manifest["id"], "the hash of its parts is another one")
     found.expect(what, metrics["identity"] == manifest["id"], "the estimates belong to another run")
-    fingerprint = manifest["model"]["fingerprint"]
-    pairs = (
-        ("the task file", parts["task"], manifest["task"]["hash"]),
-        ("the profile set", parts["profile_set"], manifest["task"]["profile_set"]),
-        ("the data", parts["data"], manifest["data"]["sha256"]),
-        ("the split", parts["split"], manifest["split"]["hash"]),
-        ("the test people", parts["test"], manifest["split"]["test_ids"]),
-        ("the model", parts["model"], f"{fingerprint['kind']}:{fingerprint['value']}"),
-        ("the options", parts["options"], manifest["options"]),
-    )
-    for words, inside, shown in pairs:
-        found.expect(what, inside == shown, f"{words} in the identity is not what the manifest says")
+    otherwise = shown_otherwise(manifest)
+    for name, words in _REPEATED.items():
+        found.expect(what, name not in otherwise, f"{words} in the identity is not what the manifest says")
     limit = parts["options"].get("limit")
     limited = manifest["limited"]
     found.expect(what, limited is None or limited == limit, "the limit in the manifest is not that of the options")

@@ -22,7 +22,7 @@ from surveyeval.data.files import write_atomically
 from surveyeval.errors import RunError
 from surveyeval.metric.protocol import Metric
 from surveyeval.progress import Progress
-from surveyeval.reporting import figures, svg
+from surveyeval.reporting import figures
 from surveyeval.reporting.card import render
 from surveyeval.reporting.escaping import printable
 from surveyeval.reporting.lines import Value
@@ -137,7 +137,7 @@ def _environment() -> Environment:
     )
     environment.finalize = printable
     environment.globals |= {
-        "version": __version__, "kinds": KINDS, "card_path": card_path, "colours": figures.COLOURS, "mark": _mark,
+        "version": __version__, "kinds": KINDS, "card_path": card_path, "colours": figures.COLOURS, "mark": figures.model_key,
         "said": said, "sub": sub, "direction": direction, "sort_key": sort_key, "percent": percent, "missing": MISSING,
         "number": number, "interval": interval, "beyond": beyond, "recovered": recovered,
     }  # fmt: skip
@@ -157,10 +157,6 @@ def _page(name: str, **content: Any) -> str:
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _mark(model: int) -> Markup:
-    return svg.element("svg", figures.model_mark(model), width=16, height=16, aria_hidden="true", class_="key")
 
 
 def said(value: Value, unit: str) -> str:

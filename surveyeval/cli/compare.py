@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from surveyeval.cli.output import make_folder_of, one_line, plural, say, say_whole
+from surveyeval.cli.output import make_folder_of, one_line, plural, say, say_json, say_whole
 from surveyeval.cli.sections import Entry, print_sections
 from surveyeval.errors import ConfigError
 
@@ -47,7 +47,7 @@ def compare(runs: Sequence[str], folder: str, splits: int | None, as_json: bool,
 
         write_atomically(Path(output), result.table.map(escaped).to_csv(index=False))
     if as_json:
-        click.echo(_json(result))
+        say_json(_content(result), allow_nan=False)
         return
     print_comparison(result)
     if output is not None:
@@ -55,23 +55,17 @@ def compare(runs: Sequence[str], folder: str, splits: int | None, as_json: bool,
         say_whole(f"Table: {output}")
 
 
-def _json(result: Comparison) -> str:
-    import json
-
+def _content(result: Comparison) -> dict[str, object]:
     from surveyeval.engine.estimates import to_records
 
-    return json.dumps(
-        {
-            "task": result.task,
-            "provenance": result.provenance,
-            "models": list(result.models),
-            "people": result.people,
-            "notes": list(result.notes),
-            "differences": to_records(result.table),
-        },
-        indent=1,
-        allow_nan=False,
-    )
+    return {
+        "task": result.task,
+        "provenance": result.provenance,
+        "models": list(result.models),
+        "people": result.people,
+        "notes": list(result.notes),
+        "differences": to_records(result.table),
+    }
 
 
 def print_comparison(result: Comparison) -> None:

@@ -13,8 +13,6 @@ __all__ = [
     "complete_task",
 ]
 
-_ELICITATIONS = ("choice", "generate", "verbalized")
-
 _MODELS = (
     "baseline:uniform",
     "baseline:mode",
@@ -28,6 +26,8 @@ _MODELS = (
     "embedded:smollm2",
     "hf:",
     "lora:",
+    "vllm:",
+    "openai:",
     "file:",
     "scripted:human",
 )
@@ -42,11 +42,7 @@ def complete_task(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 def complete_elicitation(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Ways of asking."""
-    from surveyeval.plugins import installed
-
-    plugins = installed(load=False)
-    others = [entry.name for plugin in plugins for entry in plugin.registered if entry.kind == "elicitation"]
-    return [text for text in (*_ELICITATIONS, *others) if text.startswith(incomplete)]
+    return [name for name in _registered("elicitation") if name.startswith(incomplete)]
 
 
 def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -23,13 +23,11 @@ def doctor(as_json: bool, output: str) -> None:
     found = look(output)
     problems = [one for one in found if one.state == "problem"]
     if as_json:
-        import json
         from dataclasses import asdict
 
-        from surveyeval.cli.output import harmless_json
+        from surveyeval.cli.output import say_json
 
-        told = {"ok": not problems, "findings": [asdict(one) for one in found]}
-        click.echo(harmless_json(json.dumps(told, indent=1, ensure_ascii=False)))
+        say_json({"ok": not problems, "findings": [asdict(one) for one in found]})
     else:
         from surveyeval.cli.output import plural, print_entries, say
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from surveyeval.cli.output import harmless_json, one_line, plural, print_entries, say, say_whole
+from surveyeval.cli.output import one_line, plural, print_entries, say, say_json, say_whole
 
 if TYPE_CHECKING:
     from surveyeval.engine.run import Run
@@ -26,11 +26,9 @@ _KINDS = ("tasks", "suites", "sources", "models", "elicitations", "metrics", "st
 def ls(obj: dict[str, bool], kind: str, output: str, as_json: bool) -> None:
     """List tasks, suites, sources, models, elicitations, metrics, studies, plugins or runs."""
     if as_json:
-        import json
-
         from surveyeval.cli.listing_json import listed
 
-        click.echo(harmless_json(json.dumps(listed(kind, output), indent=1, ensure_ascii=False)))
+        say_json(listed(kind, output))
     elif kind == "runs":
         _runs(output)
     elif kind == "plugins":
@@ -204,12 +202,14 @@ def _runs(folder: str) -> None:
 
 def run_state(run: Run) -> tuple[str, str]:
     """State of a run in words, and how many people or interviews it holds; nothing is changed on disk."""
+    from surveyeval.engine.run import UNFINISHED
+
     split = run.manifest.get("split", {})
     rows = "rows" if run.manifest["task"].get("provenance") == "synthetic" else "people"
     if run.status == "incomplete" and not run.held:
         count = run.manifest.get("failed", {}).get("answers", 0)
         return f"incomplete: {plural(count, 'answer')} failed", _progress(run)
-    if run.status not in ("running", "incomplete"):
+    if run.status not in UNFINISHED:
         words = {"simulated": "answered, not scored", "failed": "failed: no valid answer"}.get(run.status, run.status)
         return words, f"{split.get('test', '?')} {rows}"
     return "running" if run.held else "interrupted", _progress(run)

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from surveyeval.errors import ConfigError, Problem, SurveyevalError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ __all__ = [
     "print_error",
     "print_problem",
     "say",
+    "say_json",
     "say_whole",
     "width",
 ]
@@ -93,6 +96,29 @@ def _wrapped(text: str, out: Console, indent: int) -> list[str]:
     from rich.text import Text
 
     return [str(line).rstrip() for line in Text(text).wrap(out, max(out.width - indent, 1))]
+
+
+def say_json(content: object, *, allow_nan: bool = True) -> None:
+    """Print plain data as JSON, with nothing in it that could steer a terminal.
+
+    Parameters
+    ----------
+    content : object
+        NumPy scalars in it become numbers, and what JSON does not know becomes text.
+    allow_nan : bool
+        False where no number may be NaN or infinite, which JSON does not have.
+
+    Raises
+    ------
+    ValueError
+        When a number is NaN or infinite, and `allow_nan` is False.
+    """
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=allow_nan, default=_plain)
+    click.echo(harmless_json(text))
+
+
+def _plain(value: object) -> object:
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def say_whole(text: object, *, style: str = "") -> None:
@@ -161,8 +187,14 @@ def print_error(error: SurveyevalError) -> None:
         say(f"and {len(problems) - _MOST_PROBLEMS} more", indent=2, stderr=True)
 
 
-def make_folder_of(file: Path) -> None:
+def make_folder_of(file: Path, option: str = "--output") -> None:
     """Make the folder that a file is to be written into.
+
+    Parameters
+    ----------
+    file : Path
+    option : str
+        The option that named it, for the message.
 
     Raises
     ------
@@ -173,5 +205,5 @@ def make_folder_of(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"--output {str(file)!r}: the folder cannot be made: {error.strerror}", hint="name a place you can write to"
+            f"{option} {str(file)!r}: the folder cannot be made: {error.strerror}", hint="name a place you can write to"
         ) from error

@@ -53,12 +53,11 @@ def plan(
         data=data_path(data, task) if data else None, provenance=provenance, cache=not no_cache, price_in=price_in, price_out=price_out, runs=output,
     )  # fmt: skip
     if as_json:
-        import json
         from dataclasses import asdict
 
-        from surveyeval.cli.output import harmless_json
+        from surveyeval.cli.output import say_json
 
-        click.echo(harmless_json(json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False)))
+        say_json([asdict(one) for one in found])
         return
     from surveyeval.cli.output import one_line, plural, print_entries, say
 

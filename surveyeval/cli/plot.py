@@ -43,18 +43,21 @@ def plot(
     """
     from surveyeval.cli.output import one_line, say, say_whole
     from surveyeval.engine.common import find_run
+    from surveyeval.engine.readable import understood
     from surveyeval.errors import ConfigError
     from surveyeval.reporting.plot_style import save
     from surveyeval.reporting.plots import PLOTS, item_shares
     from surveyeval.reporting.view import RunView
 
     opened = [find_run(name, folder) for name in runs]
-    views = [RunView(one.manifest, one.estimates, one.tables) for one in opened]
+    with understood(opened[0].folder):
+        views = [RunView(one.manifest, one.estimates, one.tables) for one in opened]
     for name in figures or _FIGURES:
         try:
-            drawn = item_shares(views, items or None) if name == "shares" else PLOTS[name](views)
+            with understood(opened[0].folder):
+                drawn = item_shares(views, items or None) if name == "shares" else PLOTS[name](views)
         except ConfigError as error:
-            if figures:  # asked for by name
+            if figures or (items and name == "shares"):  # asked for by name
                 raise
             say(one_line(f"{name} is left out: {error.problems[0].message}"))
             continue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from surveyeval.cli.completion import complete_task
-from surveyeval.cli.output import make_folder_of, one_line, say, say_whole
+from surveyeval.cli.output import make_folder_of, one_line, say, say_json, say_whole
 from surveyeval.cli.sections import Entry, print_sections
 from surveyeval.errors import ConfigError
 
@@ -58,7 +58,7 @@ def power(
 
         write_atomically(Path(output), markdown(result))
     if as_json:
-        click.echo(_json(result))
+        say_json(_content(result), allow_nan=False)
         return
     print_power(result)
     if output is not None:
@@ -66,9 +66,7 @@ def power(
         say_whole(f"Plan: {output}")
 
 
-def _json(result: Power) -> str:
-    import json
-
+def _content(result: Power) -> dict[str, object]:
     from surveyeval.engine.estimates import to_records
 
     tables = {name: to_records(getattr(result, name)) for name in ("table", "margins", "groups", "items")}
@@ -76,12 +74,7 @@ def _json(result: Power) -> str:
         "task": result.task, "provenance": result.provenance, "basis": result.basis, "sizes": dict(result.sizes),
         "not_applicable": {key: list(reasons) for key, reasons in result.not_applicable.items()},
     }  # fmt: skip
-    return json.dumps({**head, "measures": tables.pop("table"), **tables}, indent=1, allow_nan=False, default=_plain)
-
-
-def _plain(value: object) -> object:
-    """NumPy scalars as numbers of JSON."""
-    return value.item() if hasattr(value, "item") else str(value)
+    return {**head, "measures": tables.pop("table"), **tables}
 
 
 def print_power(result: Power) -> None:

@@ -46,14 +46,11 @@ def preview(
         elicitation=elicitation, profile_set=profile_set, hide=hide, no_profile=no_profile,
     )  # fmt: skip
     if as_json:
-        import json
         from dataclasses import asdict
 
-        from surveyeval.cli.output import harmless_json
+        from surveyeval.cli.output import say_json
 
-        click.echo(
-            harmless_json(json.dumps({**asdict(shown), "only_grows": shown.only_grows}, indent=1, ensure_ascii=False))
-        )
+        say_json({**asdict(shown), "only_grows": shown.only_grows})
     else:
         _print(shown)
 

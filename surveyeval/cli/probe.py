@@ -53,14 +53,14 @@ def probe(
     written them (probes.yaml beside the task file). The same command again continues what was interrupted.
     """
     from surveyeval import api
-    from surveyeval.cli.output import harmless_json, make_folder_of, say, say_whole
+    from surveyeval.cli.output import make_folder_of, say, say_json, say_whole
     from surveyeval.cli.preview import pairs
     from surveyeval.cli.progress import progress_for_terminal
 
     if table is not None:
         if not table.lower().endswith(".csv"):
             raise ConfigError(f"--table {table!r} is no CSV file", hint="let its name end in .csv")
-        make_folder_of(Path(table))
+        make_folder_of(Path(table), "--table")
     found = api.probe(
         task=task, model=model, settings=pairs("-M", settings), kinds=kinds or None, forms=forms, limit=limit, seed=seed, draws=draws,
         elicitation=elicitation, profile_set=profile_set, output=output, cache=not no_cache, send_profiles=send_profiles,
@@ -72,7 +72,7 @@ def probe(
 
         write_atomically(Path(table), found.table.map(escaped).to_csv(index=False))
     if as_json:
-        click.echo(harmless_json(_json(found)))
+        say_json(_content(found), allow_nan=False)
         return
     _print(found)
     if table is not None:
@@ -80,21 +80,13 @@ def probe(
         say_whole(f"Table: {table}")
 
 
-def _json(found: Probe) -> str:
-    import json
-
+def _content(found: Probe) -> dict[str, object]:
     from surveyeval.engine.estimates import to_records
 
     head = {
         name: getattr(found, name) for name in ("task", "version", "model", "people", "exact", "odd", "forms", "notes")
     }
-    return json.dumps(
-        {**head, "changes": to_records(found.table)}, indent=1, ensure_ascii=False, allow_nan=False, default=_plain
-    )
-
-
-def _plain(value: object) -> object:
-    return value.item() if hasattr(value, "item") else str(value)
+    return {**head, "changes": to_records(found.table)}
 
 
 def _print(found: Probe) -> None:

@@ -9,7 +9,7 @@ import click
 
 from surveyeval.cli.completion import complete_shown
 from surveyeval.cli.listing import run_state
-from surveyeval.cli.output import harmless_json, one_line, print_entries, print_problem, say, say_whole
+from surveyeval.cli.output import one_line, print_entries, print_problem, say, say_json, say_whole
 from surveyeval.errors import ConfigError, PluginError, did_you_mean
 
 if TYPE_CHECKING:
@@ -29,11 +29,9 @@ def show(name: str, as_json: bool) -> None:
     """Show a task, a suite, a model scheme, a metric or a run directory."""
     kind, found = _find(name)
     if as_json:
-        import json
-
         from surveyeval.cli.show_json import shown
 
-        click.echo(harmless_json(json.dumps(shown(kind, found), indent=1, ensure_ascii=False)))
+        say_json(shown(kind, found))
     else:
         {"run": _show_run, "task": _show_task, "suite": _show_suite}.get(kind, _show_registered)(found)
 

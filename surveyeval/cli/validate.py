@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from surveyeval.cli.completion import complete_task
-from surveyeval.cli.output import harmless_json, plural, print_problem, say
+from surveyeval.cli.output import plural, print_problem, say, say_json
 from surveyeval.errors import Problem
 
 __all__ = ["validate"]
@@ -43,10 +43,7 @@ def validate(tasks: Sequence[str], as_json: bool) -> None:
                 for problem in error.problems:
                     print_problem(problem)
     if as_json:
-        import json
-
-        text = json.dumps({"ok": not failed, "tasks": [asdict(one) for one in checked]}, indent=1, ensure_ascii=False)
-        click.echo(harmless_json(text))
+        say_json({"ok": not failed, "tasks": [asdict(one) for one in checked]})
     elif failed:
         say(f"{plural(count, 'problem')}.", stderr=True)
     if failed:

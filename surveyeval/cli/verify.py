@@ -35,11 +35,9 @@ def verify(run: str, task: str | None, data: str | None, output: str, as_json: b
 
     found = api.verify(run, task=task, data=data, folder=output, progress=progress_for_terminal())
     if as_json:
-        import json
+        from surveyeval.cli.output import say_json
 
-        from surveyeval.cli.output import harmless_json
-
-        click.echo(harmless_json(json.dumps(found.to_dict(), indent=1, ensure_ascii=False)))
+        say_json(found.to_dict())
     else:
         _print(found)
     if not found.ok:

@@ -19,7 +19,7 @@ from surveyeval.deposit.simulated import SimulatedFile
 from surveyeval.deposit.variables import STATES, Variable
 from surveyeval.errors import ConfigError, MissingExtraError
 
-__all__ = ["FORMATS", "escaped", "write_simulated"]
+__all__ = ["FORMATS", "write_simulated"]
 
 FORMATS = ("csv", "parquet", "sav", "dta")
 

@@ -58,8 +58,7 @@ class RespondentAsker:
         begin()
         asked, people = _interviews(self.experiment, block, answers=self.model.capabilities.needs_answers)
         answers = host.simulate(self.model, asked)
-        scored = block.draw == 0 and self.model.capabilities.log_prob
-        scores = host.log_prob(self.model, asked, people) if scored else {}
+        scores = host.log_prob(self.model, asked, people) if self.scored(block) else {}
         filled = people.without_answers().with_answers(answers.answers, states=answers.states)
         return BlockAnswers(
             block,
@@ -71,6 +70,10 @@ class RespondentAsker:
             answers.paired,
             notes=_notes(self.model),
         )
+
+    def scored(self, block: Block) -> bool:
+        """Whether the model is asked for the probabilities of people's own answers."""
+        return block.draw == 0 and self.model.capabilities.log_prob
 
 
 class LanguageAsker:

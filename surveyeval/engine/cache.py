@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surveyeval.model.weights import cache_folder
+from surveyeval.memo import cache_folder
 
 __all__ = ["FORMAT", "NO_CACHE", "About", "ResponseCache", "connected", "open_cache", "path_of_responses"]
 

@@ -33,14 +33,16 @@ __all__ = [
 FEWEST = 30
 
 
-def find_run(text: str | Path, folder: str | Path = "runs") -> Run:
-    """A run by its directory, or by the beginning of its name or identity below a folder.
+def find_run(text: str | Path | Run, folder: str | Path = "runs") -> Run:
+    """A run by its directory, or by the beginning of its name or identity below a folder; a run is itself.
 
     Raises
     ------
     RunError
         When nothing, or more than one run, is named so.
     """
+    if isinstance(text, Run):
+        return text
     if Path(text).is_dir():
         return Run(text)
     known = {run.folder.name: run for run in find_runs(folder)}

@@ -13,6 +13,7 @@ from surveyeval.data.design import design_of
 from surveyeval.data.sample import Sample
 from surveyeval.data.split import Split, make_split
 from surveyeval.engine.manifest import RunOptions
+from surveyeval.engine.readable import MOST_DRAWS
 from surveyeval.errors import ConfigError, RunError, did_you_mean
 from surveyeval.model.build import NamedModel, build_elicitation, check_elicitation
 from surveyeval.model.prepare import check as check_pilot
@@ -28,6 +29,7 @@ __all__ = [
     "prepare",
     "sending",
     "split_people",
+    "trained_in_pilot",
     "trained_on",
 ]
 
@@ -145,13 +147,20 @@ def trained_on(model: Respondent | LanguageModel, task: Task, human: HumanData) 
     return model.trained_on(task, human) if isinstance(model, Trained) else np.zeros(human.sample.n, dtype=bool)
 
 
+def trained_in_pilot(model: Respondent | LanguageModel, experiment: Experiment) -> NDArray[np.bool_]:
+    """(n,) mask of the pilot people that a model was trained on."""
+    # by identifier: the pilot of a study's design is not the front of the split
+    known = set(experiment.human.sample.respondent[trained_on(model, experiment.task, experiment.human)])
+    return np.array([name in known for name in experiment.pilot.respondent], dtype=bool)
+
+
 def split_people(task: Task, human: HumanData) -> Split:
     """The split of a task's people: one for each task and data set."""
     return make_split(human.sample, f"{task.name}:{human.sha256}")
 
 
 def check_options(task: Task, options: RunOptions) -> None:
-    """Refuse options that name what the task does not have, or numbers that are too small."""
+    """Refuse options that name what the task does not have, or numbers that are too small or too large."""
     for name in options.hidden:
         if name not in task.profile:
             hint = did_you_mean(name, task.profile) or f"the profile has {', '.join(task.profile) or 'no fields'}"
@@ -159,3 +168,5 @@ def check_options(task: Task, options: RunOptions) -> None:
     for name, value, least in (("limit", options.limit, 1), ("draws", options.draws, 1), ("splits", options.splits, 2)):
         if value is not None and value < least:
             raise ConfigError(f"{name} is {value}, it must be at least {least}")
+    if options.draws > MOST_DRAWS:
+        raise ConfigError(f"draws is {options.draws}, it must be at most {MOST_DRAWS}")

@@ -17,9 +17,9 @@ from surveyeval.engine.experiment import Experiment, check_options, split_people
 from surveyeval.engine.fits import room_of
 from surveyeval.engine.held import interviews_held
 from surveyeval.engine.manifest import RunOptions
-from surveyeval.engine.preview import walk
 from surveyeval.engine.run import find_runs
-from surveyeval.errors import ConfigError, ModelError
+from surveyeval.engine.walk import walk
+from surveyeval.errors import ModelError
 from surveyeval.model.at_hand import prompts_at_hand
 from surveyeval.model.build import NamedModel, build_elicitation, build_models, check_elicitation
 from surveyeval.model.elicitation import Elicitation
@@ -114,16 +114,13 @@ def plan(
         In the order of the models.
     """
     loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
-    for name, value in (("limit", limit), ("draws", draws)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} is {value}, it must be at least 1")
+    hidden = tuple(sorted(loaded.profile if no_profile else hide))
+    options = RunOptions(limit, seed, draws, pilot, hidden, parse_elicitation_string(elicitation).text)
+    check_options(loaded, options)
     human = load_human(loaded, data=data, provenance=provenance)
     split = split_people(loaded, human)
     pilot_rows, rows = split.divide(pilot)
     people = human.sample.take(rows[:limit])
-    hidden = tuple(sorted(loaded.profile if no_profile else hide))
-    options = RunOptions(limit, seed, draws, pilot, hidden, parse_elicitation_string(elicitation).text)
-    check_options(loaded, options)
     way, named = (
         build_elicitation(elicitation),
         build_models([model] if isinstance(model, str) else list(model), settings),
@@ -178,7 +175,7 @@ def _forecast(
     put = float(np.mean([len(one) for one in walks]))
     routed = any(item.spec.ask_if is not None for item in task.items)
     requests = (
-        interviews * put + scored * 0,
+        interviews * put,
         interviews * (len(task.items) if routed else put) + scored * len(task.items),
     )
     basis = [f"the interviews of {len(walks)} test people, answered with the first options"]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-import numpy as np
-
 from surveyeval.engine.asking import LanguageAsker
 from surveyeval.engine.cache import ResponseCache, connected, path_of_responses
-from surveyeval.engine.experiment import Experiment, trained_on
+from surveyeval.engine.experiment import Experiment, trained_in_pilot
 from surveyeval.engine.plan import Block, make_plan
 from surveyeval.engine.store import BlockAnswers
 from surveyeval.errors import SurveyevalError
@@ -56,8 +54,7 @@ def interviews_held(experiment: Experiment, named: NamedModel, cache: ResponseCa
     if not isinstance(model, LanguageModel) or not cache.used or not _ever_asked(named.string):
         return None
     try:
-        known = set(experiment.human.sample.respondent[trained_on(model, experiment.task, experiment.human)])
-        trained = np.array([name in known for name in experiment.pilot.respondent], dtype=bool)
+        trained = trained_in_pilot(model, experiment)
         asker = LanguageAsker(named, model, model.fingerprint(), experiment, trained, cache, Silent())
         asker.away = _Nobody()
         size = host.block_size(model, experiment.test.n)

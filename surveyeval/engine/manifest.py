@@ -19,7 +19,7 @@ from surveyeval.model.protocol import Fingerprint
 from surveyeval.task.human import HumanData
 from surveyeval.task.task import Task
 
-__all__ = ["RunOptions", "describe_task", "identity", "new_manifest", "run_name"]
+__all__ = ["RunOptions", "describe_task", "identity", "new_manifest", "run_name", "shown_otherwise"]
 
 #: Packages whose versions can change a result.
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "torch", "transformers", "peft", "tokenizers")
@@ -97,6 +97,32 @@ def identity(
             "format": 1,
         }
     )
+
+
+def shown_otherwise(manifest: Mapping[str, Any]) -> list[str]:
+    """Parts of the identity, by name, that a manifest repeats for cards and shows otherwise.
+
+    Parameters
+    ----------
+    manifest : mapping
+        Of a run, or of a submission, which may do without ``plan``.
+    """
+    if manifest["status"] == "partial":  # it shows the part, and keeps the identity of the whole
+        return []
+    task, split, fingerprint = manifest["task"], manifest["split"], manifest["model"]["fingerprint"]
+    shown = {
+        "task": task["hash"],
+        "profile_set": task["profile_set"],
+        "data": manifest["data"]["sha256"],
+        "split": split["hash"],
+        "test": split["test_ids"],
+        "model": f"{fingerprint['kind']}:{fingerprint['value']}",
+        "options": manifest["options"],
+    }
+    if "plan" in manifest:
+        plan = manifest["plan"]
+        shown["plan"] = plan.get("hash") if isinstance(plan, Mapping) else plan
+    return [name for name, value in shown.items() if value != manifest["identity"][name]]
 
 
 def run_name(task: Task, model: str, identity_hash: str, created: datetime) -> str:

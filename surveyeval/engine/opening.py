@@ -12,13 +12,10 @@ from typing import Any
 
 from surveyeval.data.files import sync_folder, write_atomically
 from surveyeval.engine.manifest import Identity
-from surveyeval.engine.run import Run, find_runs
+from surveyeval.engine.run import UNFINISHED, Run, find_runs
 from surveyeval.errors import RunError
 
 __all__ = ["create", "existing", "making", "others_interrupted"]
-
-#: Statuses of runs that the same command continues.
-UNFINISHED = ("running", "incomplete")
 
 _WORDS = {
     "task": "the task file",

@@ -120,13 +120,14 @@ def _receive(connection: Connection) -> tuple[int, Any]:
 
 
 def _serve(work: Callable[[int], T], connection: Connection, others: list[Connection]) -> None:
-    """What a process does: one piece after the other, until there is none or whoever asked is gone."""
+    """What a process does: one piece after the other, until it is ended or whoever asked is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the asker's to handle
     for other in others:  # else the end of the asker would go unnoticed
         other.close()
     _keep_memory()
     with one_thread(), suppress(EOFError, ConnectionError):
-        while (number := connection.recv()) is not None:
+        while True:
+            number = connection.recv()
             try:
                 reply: tuple[int, Exception | None, T | None] = (number, None, work(number))
             except Exception as error:  # raised again by whoever asked

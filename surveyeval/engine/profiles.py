@@ -6,36 +6,27 @@ what language models answered is kept in the response cache as well, as of a run
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 import pandas as pd
 
-import surveyeval
 from surveyeval.data.cells import escaped
-from surveyeval.data.files import digest, held, write_atomically
+from surveyeval.data.files import write_atomically
 from surveyeval.data.sample import Sample, State
-from surveyeval.data.seeds import uniforms
 from surveyeval.data.table import Table
-from surveyeval.engine.asking import LanguageAsker, RespondentAsker
 from surveyeval.engine.cache import ResponseCache
-from surveyeval.engine.experiment import Experiment, check_model, split_people, trained_on
-from surveyeval.engine.journal import Journal
+from surveyeval.engine.experiment import Experiment, check_model, check_options, split_people, trained_on
 from surveyeval.engine.manifest import RunOptions
-from surveyeval.engine.plan import Block, Plan, make_plan
-from surveyeval.engine.store import BlockAnswers, ResponseLog
-from surveyeval.engine.tally import Tally
-from surveyeval.errors import CapabilityError, ConfigError, DataError, ModelError, RunError, did_you_mean
+from surveyeval.engine.plan import make_plan
+from surveyeval.engine.profile_answers import answered, identity_of, unfinished_in
+from surveyeval.errors import CapabilityError, ConfigError, DataError
 from surveyeval.model import host
 from surveyeval.model.build import NamedModel, build_elicitation, build_model, check_elicitation
 from surveyeval.model.prepare import UsesPilot
 from surveyeval.model.prepare import check as check_pilot
-from surveyeval.model.protocol import Fingerprint, Interviews, LanguageModel, Respondent
+from surveyeval.model.protocol import LanguageModel, Respondent
 from surveyeval.model.strings import parse_elicitation_string
 from surveyeval.progress import Progress, Silent
 from surveyeval.task.human import SIMULATED, HumanData, load_human, load_profiles
@@ -112,14 +103,9 @@ def simulate(
     loaded = load_task(task, profile_set=profile_set) if isinstance(task, str) else task
     target = None if output is None else _target(Path(output))
     hidden = frozenset(hide)
-    for name in hidden:
-        if name not in loaded.profile:
-            raise ConfigError(
-                f"cannot hide {name!r}: it is not in the profile", hint=did_you_mean(name, loaded.profile)
-            )
-    for name, value in (("draws", draws), ("limit", limit)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} is {value}, it must be at least 1")
+    asking = parse_elicitation_string(elicitation).text
+    options = RunOptions(limit, seed, draws, 0.25, tuple(sorted(hidden)), asking)
+    check_options(loaded, options)
     named, way = build_model(model, settings), build_elicitation(elicitation)
     people = load_profiles(loaded, Path(profiles))
     if limit is not None:
@@ -128,8 +114,6 @@ def simulate(
         check_elicitation(named, way)
     human = _pilot(named, loaded, pilot_data)
     _check(named, loaded, people, hidden, send_profiles, human is not None)
-    asking = parse_elicitation_string(elicitation).text
-    options = RunOptions(limit, seed, draws, 0.25, tuple(sorted(hidden)), asking)
     experiment = _experiment(loaded, people, human, options, send_profiles)
     if human is not None:
         own = trained_on(named.model, loaded, human)
@@ -139,9 +123,9 @@ def simulate(
     progress = progress or Silent()
     plan = make_plan(list(people.respondent), draws, host.block_size(named.model, people.n))
     fingerprint = named.model.fingerprint()
-    identity = _identity(experiment, named, fingerprint, plan)
-    with _folder(target, identity) as folder:
-        answers_of = _answered(experiment, named, fingerprint, plan, folder, cache or ResponseCache(None), progress)
+    identity = identity_of(experiment, named, fingerprint, plan)
+    with unfinished_in(target, identity) as folder:
+        answers_of = answered(experiment, named, fingerprint, plan, folder, cache or ResponseCache(None), progress)
         parts = []
         for block in plan.blocks:
             record, some = answers_of(block), people.take(np.arange(block.start, block.stop))
@@ -154,127 +138,6 @@ def simulate(
             text = table.map(escaped).to_csv(index=False) if target.suffix == ".csv" else table.to_parquet(index=False)
             write_atomically(target, text)
     return table
-
-
-class _OfProfiles(LanguageAsker):
-    """Asks about people without answers: there is nothing of theirs to be scored."""
-
-    def scored(self, block: Block) -> bool:
-        """Never."""
-        return False
-
-
-class _AllOfThem(RespondentAsker):
-    """Answers whole interviews of people without answers."""
-
-    def answer(self, block: Block, first: Callable[[Block], BlockAnswers], begin: Callable[[], None]) -> BlockAnswers:
-        """Answers of one block."""
-        begin()
-        task, people = self.experiment.task, self.experiment.test.take(np.arange(block.start, block.stop))
-        items = [item.name for item in task.items]
-        numbers = uniforms(self.experiment.options.seed, list(people.respondent), items, block.draw, "draw")
-        answers = host.simulate(self.model, Interviews(task, people, numbers, block.draw, self.experiment.hidden))
-        filled = people.with_answers(answers.answers, states=answers.states)
-        return BlockAnswers(
-            block, filled.answers, filled.states, answers.probabilities, answers.mass, paired=answers.paired
-        )
-
-
-def _answered(
-    experiment: Experiment, named: NamedModel, fingerprint: Fingerprint, plan: Plan, folder: Path, cache: ResponseCache,
-    progress: Progress,
-) -> Callable[[Block], BlockAnswers]:  # fmt: skip
-    """Answer every block that is not on disk; gives what reads a block's answers."""
-    log, journal, tally = ResponseLog(folder), Journal(folder), Tally()
-    log.open(tally.add)
-    pending = [block for block in plan.blocks if block.number not in log or tally.failed(block.number)]
-    total, begun = experiment.test.n * experiment.options.draws, False
-    by_draw = len(plan.blocks) // max(experiment.options.draws, 1)
-    if len(pending) < len(plan.blocks):
-        done = total - sum(block.stop - block.start for block in pending)
-        progress.note(f"{named.name}: {done} of {total} interviews were answered before; going on")
-    if isinstance(named.model, LanguageModel):
-        human = experiment.human
-        some = experiment.pilot.n > 0
-        trained = trained_on(named.model, experiment.task, human) if some else np.zeros(0, dtype=bool)
-        asker: LanguageAsker | RespondentAsker = _OfProfiles(
-            named, named.model, fingerprint, experiment, trained, cache, progress, journal
-        )
-    else:
-        asker = _AllOfThem(named.model, experiment)
-
-    def begin() -> None:
-        nonlocal begun
-        if not begun:
-            progress.phase(f"{named.name}: interviews", total)
-            progress.advance(total - sum(block.stop - block.start for block in pending))
-            begun = True
-
-    for block in pending:
-        record = asker.answer(block, lambda later: log.record(later.number % by_draw), begin)
-        log.append(record)
-        tally.add(record)
-        if not record.failed:
-            journal.of(block.number).forget()
-        if begun:
-            progress.advance(block.stop - block.start)
-    progress.finish()
-    if found := tally.cached():
-        progress.note(f"{named.name}: {found['interviews']} of {total} interviews are read from the response cache")
-    if errors := tally.errors:
-        (words, _), *_ = errors.most_common()
-        raise ModelError(
-            f"{sum(errors.values())} answers of {named.name!r} could not be had: {words}",
-            hint="everything else is on disk, and the same command tries these again",
-        )
-    return lambda block: log.record(block.number)
-
-
-def _identity(experiment: Experiment, named: NamedModel, fingerprint: Fingerprint, plan: Plan) -> str:
-    """What answers depend on: other commands never go on from them."""
-    people, pilot, options = experiment.test, experiment.pilot, experiment.options
-    rows: list[list[str | None]] = [list(map(str, people.respondent)), list(map(str, people.arm))]
-    for name, column in sorted(people.profile.items()):
-        rows.append([name, *(None if code is None else str(code) for code in column)])
-    learnt = [list(map(str, pilot.respondent)), experiment.human.sha256 if pilot.n else ""]
-    how = [options.seed, options.draws, options.elicitation, list(options.hidden), experiment.task.profile_set]
-    what = [surveyeval.__version__, experiment.task.content_hash, named.string, fingerprint.kind, fingerprint.value]
-    return digest([what, how, rows, learnt, plan.hash])
-
-
-@contextmanager
-def _folder(target: Path | None, identity: str) -> Iterator[Path]:
-    """Where answers are until the table is written: beside it, else where nobody finds them again."""
-    if target is None:
-        folder = Path(mkdtemp(prefix="surveyeval-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        return
-    folder = target.with_name(f"{target.name}.unfinished")
-    folder.mkdir(exist_ok=True)
-    lock = folder / ".lock"
-    with held(lock) as alone:
-        # a lock that has no name any more was of a command that has just finished and removed it
-        if not (alone and lock.exists()):
-            raise RunError(
-                "another process is answering for this output",
-                file=str(folder),
-                hint="wait for it, or give another --output",
-            )
-        note = folder / "identity.json"
-        left = [*folder.glob("responses.log"), *folder.glob("replies.*.log")]
-        if left and (not note.exists() or json.loads(note.read_text())["identity"] != identity):
-            raise RunError(
-                "these are answers of another command, to other profiles or of another model",
-                file=str(folder),
-                hint="repeat that command to finish it, remove the folder, or give another --output",
-            )
-        write_atomically(note, json.dumps({"identity": identity}) + "\n")
-        yield folder
-        # while the lock is held; not reached by a command that was stopped
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _pilot(named: NamedModel, task: Task, given: str | Path | None) -> HumanData | None:

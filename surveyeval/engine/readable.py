@@ -11,13 +11,15 @@ from typing import Any
 
 from surveyeval.errors import RunError, SurveyevalError
 
-__all__ = ["check_manifest", "read_config", "read_json", "understood"]
+__all__ = ["MOST_DRAWS", "check_manifest", "read_config", "read_json", "understood"]
 
 #: Estimates of a large task are some ten megabytes.
 _MOST_BYTES = 500_000_000
 #: Names and identities become parts of file names: no separators, nothing that steers a terminal.
 _NAME = re.compile(r"[\w][\w.+-]{0,99}")
 _IDENTITY = re.compile(r"[\w-]{1,128}")
+#: More draws than anybody makes: each takes memory before one of its answers is read.
+MOST_DRAWS = 10_000
 
 
 def read_json(path: Path) -> Any:
@@ -72,7 +74,8 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def check_manifest(manifest: object) -> None:
-    """Refuse a manifest that says nothing of task, model and status, or whose names could lead out of a folder.
+    """Refuse a manifest that says nothing of task, model and status, whose names could lead out of a folder, or that would
+    take memory without end.
 
     Raises
     ------
@@ -88,6 +91,11 @@ def check_manifest(manifest: object) -> None:
     for part in ("identity", "data", "split", "options", "plan", "counts"):
         if not isinstance(manifest.get(part, {}), Mapping):
             raise TypeError(f"{part} is no JSON object")
+    for options in (manifest.get("options", {}), manifest.get("identity", {}).get("options", {})):
+        if isinstance(options, Mapping):
+            draws = options.get("draws", 1)
+            if not isinstance(draws, int) or draws > MOST_DRAWS:
+                raise ValueError(f"{str(draws)[:60]!r} is no number of draws up to {MOST_DRAWS:,}")
     if not isinstance(manifest.get("notes", []), list):
         raise TypeError("notes are no list")
     if "id" in manifest and not _IDENTITY.fullmatch(str(manifest["id"])):

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["TOLERANCE", "Outcome", "compare_estimates", "compare_tables"]
+__all__ = ["TOLERANCE", "Finding", "Outcome", "compare_estimates", "compare_tables"]
 
 Outcome = Literal["agrees", "differs", "unchecked"]
 #: Numbers that differ by no more than this share are said to agree up to rounding.
 TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    part : str
+    outcome : {"agrees", "differs", "unchecked"}
+    said : str
+        What was compared; what differs; or why it cannot be checked.
+    """
+
+    part: str
+    outcome: Outcome
+    said: str
 
 
 def compare_estimates(kept: Mapping[str, Any], made: Mapping[str, Any]) -> tuple[Outcome, str]:
@@ -26,8 +44,7 @@ def compare_estimates(kept: Mapping[str, Any], made: Mapping[str, Any]) -> tuple
     outcome, sentence
     """
     ours, theirs = (_by_key(one.get("estimates") or []) for one in (kept, made))
-    names = {name for (_, _, name, *_), _ in (*ours.items(), *theirs.items())}
-    only = sorted({key[2] for key in ours.keys() ^ theirs.keys()} & names)
+    only = sorted({key[2] for key in ours.keys() ^ theirs.keys()})
     differing, largest = set(), 0.0
     for key in ours.keys() & theirs.keys():
         off = _difference(ours[key], theirs[key])

@@ -71,7 +71,7 @@ def write_responses(
 
             for block in plan.blocks:
                 one = record(block.number)
-                waiting += [_table(task, people, one, item, schema) for item in task.items]
+                waiting += [_table(people, one, item, schema) for item in task.items]
                 if sum(table.num_rows for table in waiting) >= _ROWS:
                     write()
             write()
@@ -79,7 +79,7 @@ def write_responses(
         os.fsync(stream.fileno())
 
 
-def _table(task: Task, people: Sample, record: BlockAnswers, item: Item, schema: Any) -> Any:
+def _table(people: Sample, record: BlockAnswers, item: Item, schema: Any) -> Any:
     import pyarrow as pa
 
     rows = slice(record.block.start, record.block.stop)

@@ -11,13 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from surveyeval.data import files
 from surveyeval.engine.readable import check_manifest, read_config, read_json, understood
 from surveyeval.errors import RunError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Run", "find_runs", "locked", "on_disk"]
+__all__ = ["UNFINISHED", "Run", "find_runs", "locked", "on_disk"]
+
+#: Statuses of runs that the same command continues.
+UNFINISHED = ("running", "incomplete")
 
 #: What a disk can be: full in two ways, read-only, broken.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
@@ -119,13 +123,25 @@ class Run:
 
     @cached_property
     def responses(self) -> pd.DataFrame:
-        """Simulated answers, a row for each respondent, draw and item."""
+        """Simulated answers, a row for each respondent, draw and item.
+
+        Raises
+        ------
+        RunError
+            When there is no such table, it cannot be read, or it has more than twice the rows that the manifest counts.
+        """
         import pandas as pd
+        import pyarrow.parquet as pq
 
-        from surveyeval.engine.foreign import readable
+        from surveyeval.engine.foreign import check_rows, readable
 
-        with readable(self.responses_path):
-            return pd.read_parquet(self.responses_path)
+        path = self.responses_path
+        with understood(self.folder):
+            # twice: which answers are there a second time is for `verify` to say
+            most = 2 * int(self.manifest["counts"]["interviews"]) * len(self.manifest["task"]["wording"])
+        with readable(path):
+            check_rows(pq.read_metadata(path).num_rows, most, path.name)
+            return pd.read_parquet(path)
 
     @property
     def responses_path(self) -> Path:
@@ -137,7 +153,7 @@ class Run:
             When there is none, because the run is not finished.
         """
         path = self.folder / "responses.parquet"
-        if not path.exists() or self.status in ("running", "incomplete"):
+        if not path.exists() or self.status in UNFINISHED:
             raise RunError(
                 "the answers of this run are not complete",
                 file=str(self.folder),
@@ -154,9 +170,9 @@ class Run:
 
     def save(self) -> None:
         """Write the manifest."""
-        from surveyeval.data.files import write_atomically
-
-        write_atomically(self.folder / "manifest.json", json.dumps(self.manifest, indent=1, ensure_ascii=False) + "\n")
+        files.write_atomically(
+            self.folder / "manifest.json", json.dumps(self.manifest, indent=1, ensure_ascii=False) + "\n"
+        )
 
     @property
     def held(self) -> bool:
@@ -179,16 +195,13 @@ class Run:
         RunError
             When another process holds it.
         """
-        # the system lets go of it when the process ends, however it ends: no lock is ever stale
-        with (self.folder / ".lock").open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+        with files.held(self.folder / ".lock") as alone:
+            if not alone:
                 raise RunError(
                     "another process is working on this run",
                     file=str(self.folder),
                     hint="wait for it, or stop it and run the command again",
-                ) from error
+                )
             yield
 
     def _read_json(self, name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -10,29 +9,28 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-from surveyeval.data.files import file_hashes, write_atomically
+from surveyeval.data.files import file_hashes
 from surveyeval.data.sample import Sample
 from surveyeval.engine.asked import asked_in, leaving
 from surveyeval.engine.asking import Asker, LanguageAsker, RespondentAsker
 from surveyeval.engine.cache import ResponseCache
 from surveyeval.engine.executor import Answering
 from surveyeval.engine.executors import Executor, Local
-from surveyeval.engine.experiment import Experiment, trained_on
+from surveyeval.engine.experiment import Experiment, trained_in_pilot
 from surveyeval.engine.fits import check_room, room_of
 from surveyeval.engine.journal import Journal
-from surveyeval.engine.manifest import RunOptions, environment, identity, new_manifest, now, run_name
+from surveyeval.engine.manifest import RunOptions, identity, new_manifest, now, run_name
 from surveyeval.engine.opening import check_plan, create, existing, making, others_interrupted
+from surveyeval.engine.outcome import go_on, record_outcome, say_that_it_continues, stop_if_failed, write_prompts
 from surveyeval.engine.plan import Block, Plan, make_plan
-from surveyeval.engine.prompts import examples
 from surveyeval.engine.responses import read_samples, write_responses
 from surveyeval.engine.run import Run, on_disk
 from surveyeval.engine.store import BlockAnswers, ResponseLog
-from surveyeval.engine.tally import Tally, failures
+from surveyeval.engine.tally import Tally
 from surveyeval.engine.tried import count_tried
-from surveyeval.errors import ModelError, RunError, SurveyevalError
+from surveyeval.errors import RunError, SurveyevalError
 from surveyeval.model import host
 from surveyeval.model.build import NamedModel
 from surveyeval.model.calibrate import Calibration
@@ -42,10 +40,6 @@ from surveyeval.task.expand import whole_text
 from surveyeval.task.task import Task
 
 __all__ = ["own_options", "simulate", "simulated_samples"]
-
-
-#: Models count what they did themselves, and not what was done before or beside them.
-_OF_ONE = "numbers of places and texts in these notes are those of one command and one worker, not of the whole run"
 
 
 def own_options(options: RunOptions, model: Respondent | LanguageModel) -> RunOptions:
@@ -149,29 +143,11 @@ def simulate(
             run.reload()
             if run.status in ("simulated", "complete"):  # by another process, until a moment ago
                 return run
-        _go_on(run, named, progress)
+        go_on(run, named, progress)
         asker = _asker(experiment, named, fingerprint, cache, progress, Journal(run.folder))
         answering = executor.attach(asker, named, fingerprint)
         _answer_blocks(experiment, asker, answering, named, run, plan, progress)
     return run
-
-
-def _go_on(run: Run, named: NamedModel, progress: Progress) -> None:
-    """Set a run under way, and say where this is another machine than it was begun on."""
-    for left in run.folder.glob(".*.tmp"):
-        left.unlink(missing_ok=True)
-    before, here = run.manifest["environment"], environment()
-    others = [
-        f"{name} {before.get(name)}, now {here.get(name)}"
-        for name in {**before, **here}
-        if before.get(name) != here.get(name)
-    ]
-    if others:
-        said = f"was begun with {'; '.join(others)}: answers may differ from those of an unbroken run"
-        run.manifest["environment"] = here
-        run.manifest["notes"].append(said)
-        progress.note(f"{named.name}: {said}")
-    run.manifest["status"] = "running"
 
 
 def _cautions(model: Respondent | LanguageModel, task: Task, options: RunOptions) -> Sequence[str]:
@@ -189,9 +165,7 @@ def _asker(
     model = named.model
     if not isinstance(model, LanguageModel):
         return RespondentAsker(model, experiment)
-    # by identifier: the pilot of a study's design is not the front of the split
-    known = set(experiment.human.sample.respondent[trained_on(model, experiment.task, experiment.human)])
-    trained = np.array([name in known for name in experiment.pilot.respondent], dtype=bool)
+    trained = trained_in_pilot(model, experiment)
     return LanguageAsker(
         named, model, fingerprint, experiment, trained, cache or ResponseCache(None), progress, journal
     )
@@ -253,13 +227,13 @@ def _answer_blocks(
             if asking:
                 progress.advance(record.block.stop - record.block.start)
         progress.finish()
-        _write_prompts(experiment.task, asker, run)
+        write_prompts(experiment.task, asker, run)
     except SurveyevalError as error:
-        _say_that_it_continues(error, tally.interviews, total)
+        say_that_it_continues(error, tally.interviews, total)
         raise
     run.manifest["seconds"] = round(run.manifest["seconds"] + time.monotonic() - started, 1)
-    _record(run, tally, asker, named, progress, continued=continued)
-    _stop_if_failed(run, tally, named, total)
+    record_outcome(run, tally, asker, named, progress, continued=continued)
+    stop_if_failed(run, tally, named, total)
     run.manifest.pop("failed", None)
     if run.manifest["counts"]["answered"] == 0:
         run.manifest["status"] = "failed"
@@ -279,87 +253,6 @@ def _answer_blocks(
     # only now: until the manifest says that the table is whole, the log is what a next command goes by
     journal.clear()
     log.remove()
-
-
-def _stop_if_failed(run: Run, tally: Tally, named: NamedModel, total: int) -> None:
-    """End with an error where answers failed. They keep it, and the next command tries them again and no others."""
-    errors = tally.errors
-    if not errors:
-        return
-    run.manifest["status"] = "incomplete"
-    run.manifest["failed"] = failures(tally)
-    run.save()
-    count = sum(errors.values())
-    (words, _), *others = errors.most_common()
-    more = f" ({len(others)} other reasons are in manifest.json)" if others else ""
-    raise ModelError(
-        f"{count} answer{'s' if count > 1 else ''} of {named.name!r} could not be had: {words}{more}",
-        file=run.folder.name,
-        hint=f"everything else of {total} interviews is on disk, and the same command tries these again; "
-        f"`surveyeval score --partial {run.folder}` scores what there is",
-    )
-
-
-def _say_that_it_continues(error: SurveyevalError, held: int, total: int) -> None:
-    """Add to the error of a run that was under way what is on disk, and how to go on."""
-    if not held:
-        return
-    first, *others = error.problems
-    said = f"{held} of {total} interviews are on disk"
-    if "same command continues" not in (first.hint or ""):
-        said += ", and the same command continues"
-    error.problems = (replace(first, hint=f"{first.hint}; {said}" if first.hint else said), *others)
-    error.args = ("\n".join(map(str, error.problems)),)
-
-
-def _record(run: Run, tally: Tally, asker: Asker, named: NamedModel, progress: Progress, *, continued: bool) -> None:
-    """Put into the manifest what came of all blocks: counts, notes, and what came from the cache.
-
-    `continued`: this command answered what others had left.
-    """
-    run.manifest["counts"] |= tally.counts()
-    tally.note(map(str, getattr(asker.model, "notes", ())))
-    notes = list(tally.said.values())
-    found = tally.cached()
-    away = isinstance(asker, LanguageAsker) and asker.away is not None
-    mixed = found is not None and found["interviews"] < run.manifest["counts"]["interviews"]
-    if tally.counting and (continued or away or mixed):
-        notes.append(_OF_ONE)
-    if found is not None:
-        run.manifest["cache"] = found
-        said = f"{found['interviews']} of {run.manifest['counts']['interviews']} interviews"
-        progress.note(f"{named.name}: {said} were answered before and are read from the response cache")
-        if run.manifest["model"]["fingerprint"]["kind"] == "declared":
-            first, last = found["first"][:10], found["last"][:10]
-            when = f"on {first}" if first == last else f"from {first} to {last}"
-            notes.append(
-                f"{said} were answered by the server {when} and read from the response cache; the server may have changed "
-                "since"
-            )
-    usage = getattr(asker.model, "usage", None)
-    notes += [str(usage)] if usage else []
-    known = run.manifest["notes"]
-    known += [note for note in dict.fromkeys(notes) if note not in known]
-
-
-def _write_prompts(task: Task, asker: Asker, run: Run) -> None:
-    """Store one exact example for each arm, with an invented profile: never a real person's.
-
-    Interviews of pilot people that stand in the prompt (``?examples=``) are left out for the same reason, and counted.
-    """
-    if not isinstance(asker, LanguageAsker):
-        return
-    lines = []
-    for arm, messages in examples(task, asker.experiment.hidden, asker.elicitation):
-        shown = [{"role": message.role, "content": message.content} for message in messages]
-        lines.append({"arm": arm, "messages": shown, "rendered": asker.rendered(messages)})
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_atomically(run.folder / "prompts.jsonl", text)
-    run.manifest["prompt_example"] = lines[0]["messages"]
-    count = getattr(asker.model, "examples", 0)
-    note = f"{count} interviews of pilot people stand before each interview; the prompt example leaves them out"
-    if count and note not in run.manifest["notes"]:
-        run.manifest["notes"].append(note)
 
 
 def simulated_samples(experiment: Experiment, run: Run) -> list[Sample]:

@@ -7,24 +7,22 @@ plan, prompts, estimates and tables. What only the model can tell is named as su
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from surveyeval import __version__
 from surveyeval.data.files import digest, file_hashes
-from surveyeval.engine.experiment import Experiment, prepare, trained_on
-from surveyeval.engine.manifest import RunOptions, environment
+from surveyeval.engine.divided import divided_as
+from surveyeval.engine.experiment import Experiment
+from surveyeval.engine.manifest import environment, shown_otherwise
 from surveyeval.engine.plan import make_plan
 from surveyeval.engine.prompts import examples
-from surveyeval.engine.recomputed import Outcome, compare_estimates, compare_tables
-from surveyeval.engine.responses import read_respondents, read_samples
+from surveyeval.engine.recomputed import Finding, compare_estimates, compare_tables
+from surveyeval.engine.responses import read_samples
 from surveyeval.engine.run import Run
 from surveyeval.engine.score import scored
-from surveyeval.engine.store import BlockAnswers, ResponseLog
+from surveyeval.engine.stored_answers import stored_answers
 from surveyeval.errors import RunError, SurveyevalError
 from surveyeval.metric.protocol import Metric
 from surveyeval.model.build import build_elicitation, build_model
@@ -34,24 +32,7 @@ from surveyeval.task.human import HumanData, load_human
 from surveyeval.task.load import load_task
 from surveyeval.task.task import Task
 
-__all__ = ["Finding", "Verified", "divided_as", "verify"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Parameters
-    ----------
-    part : str
-    outcome : {"agrees", "differs", "unchecked"}
-    said : str
-        What was compared; what differs; or why it cannot be checked.
-    """
-
-    part: str
-    outcome: Outcome
-    said: str
+__all__ = ["Verified", "verify"]
 
 
 @dataclass(frozen=True)
@@ -76,38 +57,6 @@ class Verified:
         """Plain data for JSON."""
         found = [{"part": one.part, "outcome": one.outcome, "said": one.said} for one in self.findings]
         return {"run": self.run.folder.name, "id": self.run.id, "ok": self.ok, "findings": found}
-
-
-def divided_as(stored: Run, task: Task, people: HumanData) -> Experiment:
-    """Divide the people again as a run did.
-
-    Raises
-    ------
-    RunError
-        When the test people are not those of the run.
-    """
-    recorded = stored.manifest["identity"]
-    options = RunOptions(**{**recorded["options"], "hidden": tuple(recorded["options"]["hidden"])})
-    experiment = prepare(task, people, options, [])
-    if digest(list(experiment.test.respondent)) == recorded["test"]:
-        return experiment
-    # people on whom its adapter was trained were left out
-    _, rows = experiment.split.divide(options.pilot)
-    path = stored.folder / "responses.parquet"
-    if path.exists():
-        answered = read_respondents(path)
-        rows = np.array([row for row in rows if people.sample.respondent[row] in answered], dtype=np.int64)
-    else:
-        trained = trained_on(build_model(stored.manifest["model"]["string"]).model, task, people)
-        rows = rows[~trained[rows]][: options.limit]
-    test = people.sample.take(rows)
-    if digest(list(test.respondent)) != recorded["test"]:
-        raise RunError(
-            "the test people are not those of this run",
-            file=stored.folder.name,
-            hint="were people added to the data, or was the run made by another version of surveyeval?",
-        )
-    return replace(experiment, test=test)
 
 
 def verify(
@@ -143,7 +92,7 @@ class _Verification:
         self.environment = _others(self.manifest)
 
     def findings(self) -> Iterator[Finding]:
-        shown = self._shown_otherwise()
+        shown = shown_otherwise(self.manifest)
         if shown:
             said = f"the manifest shows other {', '.join(shown)} than the run was made with"
             yield Finding("identity", "differs", said)
@@ -174,29 +123,11 @@ class _Verification:
             )
         else:
             yield from self._division(experiment)
-            yield from self._answers(experiment)
+            yield from stored_answers(self.run, experiment)
             yield from self._scores(experiment)
         yield from self._model(experiment)
         if self.environment:
             yield Finding("versions", "unchecked", f"other versions than then: {self.environment}")
-
-    def _shown_otherwise(self) -> list[str]:
-        """What cards take from elsewhere in the manifest and is not as in the identity."""
-        made = self.manifest
-        if self.run.status == "partial":  # it shows the part, and keeps the identity of the whole
-            return []
-        found = made["model"]["fingerprint"]
-        pairs = {
-            "task": made["task"]["hash"],
-            "profile_set": made["task"]["profile_set"],
-            "data": made["data"]["sha256"],
-            "split": made["split"]["hash"],
-            "test": made["split"]["test_ids"],
-            "model": f"{found['kind']}:{found['value']}",
-            "options": made["options"],
-            "plan": made["plan"]["hash"],
-        }
-        return [name for name, shown in pairs.items() if shown != self.identity[name]]
 
     # ---- what is stored -------------------------------------------------------------------------------------------
 
@@ -288,56 +219,6 @@ class _Verification:
         plan = make_plan(list(test.respondent), experiment.options.draws, int(self.manifest["plan"]["block_size"]))
         yield self._compared("plan", "which interviews are answered together", identity["plan"], plan.hash)
 
-    # ---- answers --------------------------------------------------------------------------------------------------
-
-    def _answers(self, experiment: Experiment) -> Iterator[Finding]:
-        """Every (respondent, item, draw) once, and codes that the task has."""
-        if self.run.status in ("running", "incomplete"):
-            yield from self._unfinished()
-            return
-        if not (self.run.folder / "responses.parquet").exists():
-            yield Finding("answers", "unchecked", f"there is no responses.parquet: the run is {self.run.status}")
-            return
-        task, test = experiment.task, experiment.test
-        table = self.run.responses
-        wanted = {
-            (name, item.name, draw)
-            for name in test.respondent for item in task.items for draw in range(experiment.options.draws)
-        }  # fmt: skip
-        seen = Counter(zip(table["respondent"], table["item"], table["draw"], strict=True))
-        lost, doubled = len(wanted - set(seen)), sum(count > 1 for count in seen.values())
-        strange = len(set(seen) - wanted)
-        said = f"{len(wanted)} answers, one for each respondent, item and draw"
-        if lost or doubled or strange:
-            said += f": {lost} missing, {doubled} more than once, {strange} that nobody asked for"
-        yield Finding("answers", "differs" if lost or doubled or strange else "agrees", said)
-        codes = {item.name: set(item.codes) for item in task.items}
-        known = [
-            (code in codes.get(item, ())) == (state == "answered")
-            for item, code, state in zip(table["item"], table["code"], table["state"], strict=True)
-        ]
-        wrong = len(known) - sum(known)
-        yield Finding("codes", "differs" if wrong else "agrees",
-                      f"{wrong} answers without a code of their item" if wrong else "every answer has a code of its item")  # fmt: skip
-        counts = Counter(table["state"])
-        kept = {state: count for state, count in self.manifest["counts"].items() if state != "interviews"}
-        now = {state: counts[state] for state in kept}
-        yield Finding("counts", "agrees" if kept == now else "differs", f"answers by state: {_listed(now)}")
-
-    def _unfinished(self) -> Iterator[Finding]:
-        interviews: dict[int, int] = {}
-
-        def see(record: BlockAnswers) -> None:
-            interviews[record.block.number] = record.block.stop - record.block.start
-
-        try:
-            torn = ResponseLog(self.run.folder).open(see, mend=False)
-        except RunError as error:
-            yield Finding("answers", "differs", str(error))
-            return
-        said = f"{sum(interviews.values())} interviews of an unfinished run have the right checksums"
-        yield Finding("answers", "agrees", f"{said}; a torn last record is left out" if torn else said)
-
     # ---- scores ---------------------------------------------------------------------------------------------------
 
     def _scores(self, experiment: Experiment) -> Iterator[Finding]:
@@ -406,10 +287,6 @@ class _Verification:
 
 def _short(value: str) -> str:
     return value if len(value) < 40 or " " in value else value[:12]
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())
 
 
 def _others(manifest: Mapping[str, Any]) -> str:

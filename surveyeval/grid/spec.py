@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from surveyeval.errors import ConfigError
@@ -13,7 +15,7 @@ from surveyeval.task.fields import typed
 from surveyeval.task.findings import Findings
 from surveyeval.tuning.options import TuningOptions
 
-__all__ = ["PilotGrid", "StudySpec", "TaskChoice", "read_study"]
+__all__ = ["PilotGrid", "StudySpec", "TaskChoice", "read_study", "with_changes"]
 
 STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -158,6 +160,40 @@ def read_study(path: str | Path) -> StudySpec:
     if findings.problems or spec is None:
         raise ConfigError(problems=findings.problems)
     return spec
+
+
+def with_changes(
+    spec: StudySpec, *, crossfit: int | None = None, holdout: Sequence[str] = (), limit: int | None = None
+) -> tuple[StudySpec, str | None]:
+    """A study with some of its fields changed.
+
+    Parameters
+    ----------
+    spec : StudySpec
+    crossfit : int, optional
+    holdout : sequence of str
+    limit : int, optional
+        Each in place of the field of this name; what is not given stays.
+
+    Returns
+    -------
+    StudySpec
+    str or None
+        A study file that says the same; None where nothing was changed.
+
+    Raises
+    ------
+    ConfigError
+        When both `crossfit` and `holdout` would be set.
+    """
+    given: dict[str, Any] = {"crossfit": crossfit, "holdout": list(holdout) or None, "limit": limit}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if not changes:
+        return spec, None
+    changed = spec.model_copy(update=changes)
+    if changed.crossfit is not None and changed.holdout:
+        raise ConfigError("crossfit and holdout cannot go together", hint="make two studies of it")
+    return changed, yaml.safe_dump(changed.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def _check(findings: Findings, spec: StudySpec) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from surveyeval.errors import MissingExtraError, ModelError
+from surveyeval.memo import cache_folder
 from surveyeval.model.adapter import AdapterFolder
 from surveyeval.model.embedded import PACKAGE, EmbeddedModel, gguf_file
 from surveyeval.model.hf import HFModel
 from surveyeval.model.local import LocalOptions, Prompts, context_length
 from surveyeval.model.openai import OpenAIModel
 from surveyeval.model.vllm import VLLMModel
-from surveyeval.model.weights import cache_folder
 
 __all__ = ["prompts_at_hand"]
 

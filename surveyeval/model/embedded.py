@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from surveyeval.errors import ConfigError, MissingExtraError
+from surveyeval.memo import cache_folder
 from surveyeval.model.hf import HFModel, HFOptions
-from surveyeval.model.weights import cache_folder, require_torch
+from surveyeval.model.weights import require_torch
 
 __all__ = ["EmbeddedModel", "gguf_file"]
 

@@ -71,21 +71,13 @@ class ElicitationString:
 
 
 @dataclass(frozen=True)
-class ExecutorString:
-    """An executor in parts."""
-
-    name: str
-    options: Mapping[str, str] = field(default_factory=dict)
+class ExecutorString(ElicitationString):
+    """An executor in parts, written like an elicitation."""
 
     @property
     def what(self) -> str:
         """How messages call it."""
         return f"executor {self.name!r}"
-
-    @property
-    def text(self) -> str:
-        """The canonical string."""
-        return f"{self.name}{_query(self.options)}"
 
 
 def _query(options: Mapping[str, str]) -> str:
@@ -149,15 +141,7 @@ def parse_elicitation_string(text: str) -> ElicitationString:
     >>> parse_elicitation_string("generate?temperature=0.7&max_tokens=256").text
     'generate?max_tokens=256&temperature=0.7'
     """
-    text = text.strip()
-    name, mark, query = text.partition("?")
-    if not _SCHEME.fullmatch(name):
-        raise ConfigError(
-            f"elicitation {text!r} is not written name or name?option=value",
-            hint="for example choice or generate?max_tokens=256",
-        )
-    what = f"elicitation {text!r}"
-    return ElicitationString(name, _once(what, _pairs(what, query, "name") if mark else []))
+    return ElicitationString(*_named("elicitation", text, "choice or generate?max_tokens=256"))
 
 
 def parse_executor_string(text: str, settings: Mapping[str, str] | None = None) -> ExecutorString:
@@ -172,15 +156,20 @@ def parse_executor_string(text: str, settings: Mapping[str, str] | None = None) 
     >>> dict(parse_executor_string("ray?workers=4", {"cpus_per_worker": "2"}).options)
     {'workers': '4', 'cpus_per_worker': '2'}
     """
+    return ExecutorString(*_named("executor", text, "local, ray or ray?workers=4", settings))
+
+
+def _named(
+    kind: str, text: str, example: str, settings: Mapping[str, str] | None = None
+) -> tuple[str, Mapping[str, str]]:
+    """Name and options of what is written without a reference."""
     text = text.strip()
     name, mark, query = text.partition("?")
-    what = f"executor {text!r}"
+    what = f"{kind} {text!r}"
     if not _SCHEME.fullmatch(name):
-        raise ConfigError(
-            f"{what} is not written name or name?option=value", hint="for example local, ray or ray?workers=4"
-        )
+        raise ConfigError(f"{what} is not written name or name?option=value", hint=f"for example {example}")
     pairs = _pairs(what, query, "name") if mark else []
-    return ExecutorString(name, _once(what, [*pairs, *(settings or {}).items()]))
+    return name, _once(what, [*pairs, *(settings or {}).items()])
 
 
 def _pairs(what: str, query: str, before: str) -> list[tuple[str, str]]:
@@ -206,7 +195,7 @@ def _once(what: str, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     return options
 
 
-def build_options(options_class: Any, parsed: ModelString | ElicitationString | ExecutorString) -> Any:
+def build_options(options_class: Any, parsed: ModelString | ElicitationString) -> Any:
     """Typed options of a model, an elicitation or an executor, or None when it has none.
 
     Raises

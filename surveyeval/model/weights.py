@@ -1,4 +1,4 @@
-"""Files of weights on this machine: the libraries that read them, where they are kept, and a hash of what they hold."""
+"""Files of weights on this machine: the libraries that read them, and a hash of what they hold."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from surveyeval.errors import MissingExtraError
+from surveyeval.memo import cache_folder
 
-__all__ = ["cache_folder", "content_hash", "require_torch"]
+__all__ = ["content_hash", "require_torch"]
 
 #: Endings of files that determine what a model answers.
 _READ = (".safetensors", ".bin", ".json", ".gguf", ".model", ".jinja", ".txt")
@@ -38,12 +39,6 @@ def require_torch() -> Any:
             hint='pip install "surveyeval-harness[hf]" (README: a CPU build of torch)',
         ) from error
     return torch
-
-
-def cache_folder() -> Path:
-    """The user's cache: SURVEYEVAL_CACHE, or a folder in the home directory."""
-    named = os.environ.get("SURVEYEVAL_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "surveyeval"
 
 
 def content_hash(folder: Path, pattern: str = "*", *, code: bool = False) -> str:

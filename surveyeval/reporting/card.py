@@ -9,9 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from surveyeval.reporting import figures, svg
+from surveyeval.reporting import figures
 from surveyeval.reporting.blocks import Section
 from surveyeval.reporting.context import Context
 from surveyeval.reporting.escaping import fenced, markdown_text, printable, prose
@@ -91,13 +90,9 @@ def _environment() -> Environment:
     environment.filters["fenced"] = fenced
     environment.filters["prose"] = prose
     environment.finalize = printable
-    environment.globals["model_key"] = _model_key
+    environment.globals["model_key"] = figures.model_key
     environment.globals["colours"] = figures.COLOURS
     return environment
-
-
-def _model_key(model: int) -> Markup:
-    return svg.element("svg", figures.model_mark(model), width=16, height=16, aria_hidden="true", class_="key")
 
 
 def _with_distinct_keys(found: Sequence[Section]) -> list[Section]:

@@ -25,6 +25,7 @@ __all__ = [
     "floor_mark",
     "legend",
     "model_css",
+    "model_key",
     "model_mark",
     "people_mark",
     "recovered",
@@ -57,6 +58,11 @@ def model_css(model: int) -> str:
 def model_mark(model: int, x: str = "8", y: float = 8.0, size: float = 1.0) -> Markup:
     """The mark of a model."""
     return svg.marker(SHAPES[model % len(SHAPES)], x, y, model_css(model), size)
+
+
+def model_key(model: int) -> Markup:
+    """The mark of a model as an image of its own, to stand beside its name."""
+    return svg.element("svg", model_mark(model), width=16, height=16, aria_hidden="true", class_="key")
 
 
 def people_mark(x: str = "8", y: float = 8.0) -> Markup:

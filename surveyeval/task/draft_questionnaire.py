@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -17,16 +17,17 @@ from surveyeval.task.draft import (
     head,
     interview_section,
     left_out_section,
-    missing_codes,
     profile_section,
 )
 from surveyeval.task.draft_arms import Arms, arms_lines, find_arms
 from surveyeval.task.draft_conditions import Subject, rule_of
+from surveyeval.task.draft_items import DraftItem, interview_lines, items_lines
 from surveyeval.task.draft_leaving import Kept, finished, keep_lines, kept_profile, stayed
-from surveyeval.task.guess import Guess, guess, profile_field, role_of
+from surveyeval.task.guess import Guess, guess
+from surveyeval.task.guess_words import profile_field, role_of
 from surveyeval.task.questionnaire import Choice, Condition, Question, Questionnaire
 from surveyeval.task.scales import missing_state, ordered, rated
-from surveyeval.task.yaml_text import comment, quoted, review, scalar, template_text
+from surveyeval.task.yaml_text import comment, review
 
 __all__ = ["draft_questionnaire"]
 
@@ -61,22 +62,6 @@ def draft_questionnaire(
     return _Writer(survey, table).draft(name, use, encoding)
 
 
-@dataclass(frozen=True)
-class _Item:
-    """One question as it will stand in the file: a guess for each column, and how they belong together."""
-
-    question: Question
-    guess: Guess
-    name: str
-    columns: tuple[tuple[str, str, str], ...] = ()
-    when: str = ""
-    notes: tuple[str, ...] = ()
-    separator: str = ""
-    ticked: tuple[str, str] = ("1", "0")
-    order: str = ""
-    pinned: frozenset[str] = field(default_factory=frozenset)
-
-
 class _Writer:
     def __init__(self, survey: Questionnaire, table: Table | None) -> None:
         self.survey, self.table = survey, table
@@ -84,7 +69,7 @@ class _Writer:
         self.subjects: dict[str, Subject] = {}
         self.guesses: list[Guess] = []
         self.columns: dict[str, str] = {}
-        self.items: list[_Item] = []
+        self.items: list[DraftItem] = []
         self.shown: list[str] = []
         self.kept: list[Kept] = []
         self.arms = Arms()
@@ -122,8 +107,11 @@ class _Writer:
             known[-1] = "profile:"
         lines += [*known, *kept_profile(self.kept, [self.columns[one.column] for one in profile])]
         lines += list(arms_lines(self.arms, self._before())) if self.arms.sets else list(arms_section(self.guesses))
-        lines += [*interview_section([one.guess for one in self.items]), *self._interview()]
-        lines += [*self._items(), *analysis_section(profile, self.columns), *left_out_section(self.guesses)]
+        lines += [
+            *interview_section([one.guess for one in self.items]),
+            *interview_lines(self.items, self.survey, self.arms, self.shown),
+        ]
+        lines += [*items_lines(self.items), *analysis_section(profile, self.columns), *left_out_section(self.guesses)]
         return Draft("\n".join(lines) + "\n", tuple(self.guesses))
 
     # ---- what the data say -----------------------------------------------------------------------------------------------
@@ -315,7 +303,9 @@ class _Writer:
         order = "random" if question.random and question.kind == "single" else ""
         pinned = frozenset(new.code for new in choices if new.pinned) if order else frozenset()
         name = names.get("") or ""
-        self.items.append(_Item(question, one, name, tuple(rows), when, (*notes, *also), order=order, pinned=pinned))
+        self.items.append(
+            DraftItem(question, one, name, tuple(rows), when, (*notes, *also), order=order, pinned=pinned)
+        )
         codes = {
             own.key: new.code for own, new in zip(question.choices, choices, strict=True) if new.code not in missing
         }
@@ -375,7 +365,7 @@ class _Writer:
         self.guesses.append(one)
         when, also = self._when(question.when)
         self.items.append(
-            _Item(question, one, name, tuple(kept), when, (*notes, *also), "," if one_column else "", ticked)
+            DraftItem(question, one, name, tuple(kept), when, (*notes, *also), "," if one_column else "", ticked)
         )
         codes = {
             key: ticked[0] for key in (own.key for own in question.choices) if any(key == item[0] for item in kept)
@@ -395,104 +385,6 @@ class _Writer:
         keys = set(self.arms.sets[0].before)
         inside = (one for one in self.items if one.question.key in keys)
         return [name for one in inside for name in ([one.name] if one.name else [row[0] for row in one.columns])]
-
-    # ---- the sections ----------------------------------------------------------------------------------------------------
-
-    def _interview(self) -> Iterator[str]:
-        names = {one.question.key: [one.name] if one.name else [row[0] for row in one.columns] for one in self.items}
-        routed = {one.question.key for one in self.items if one.when}
-        taken = {key for block in self.survey.shuffled for key in block}
-        blocks = [
-            ", ".join(row[0] for row in one.columns)
-            for one in self.items
-            if one.question.random and one.question.rows and len(one.columns) > 1 and one.question.key not in taken
-        ]
-        for block in self.survey.shuffled:
-            inside = [name for key in block for name in names.get(key, [])]
-            batteries = any(len(names.get(key, [])) > 1 for key in block)
-            multiple = any(one.question.kind == "multiple" for one in self.items if one.question.key in block)
-            said = ", ".join(inside)
-            if len(inside) < 2:
-                continue
-            if batteries or multiple or routed & set(block):
-                yield from review(f"these were shuffled, in a way that no block of items says: {said}", 2)
-            else:
-                blocks.append(said)
-        if blocks:
-            yield f"  shuffled: [{', '.join(f'[{said}]' for said in blocks)}]"
-        shown = [text for text in self.shown if text and not self.arms.shows(text)]
-        for text in shown[:12]:
-            yield from review(f"people were also shown: {text[:600]}", 2)
-        for note in (*self.survey.notes, *self.arms.notes):
-            yield from review(note, 2)
-
-    def _items(self) -> Iterator[str]:
-        yield ""
-        yield from review(
-            "of each item: its role (belief, attitude, action), its kind (nominal, ordinal, binary, numeric), and its words, which may "
-            "have depended on the person or the page"
-        )
-        if not self.items:
-            yield 'items: "FILL IN: no question has response options; write the items"'
-            return
-        yield "items:"
-        for item in self.items:
-            yield from self._item(item)
-
-    def _item(self, item: _Item) -> Iterator[str]:
-        one, question = item.guess, item.question
-        battery = bool(question.rows)
-        first = [] if battery else [f"name: {item.name}"]
-        first += [f"role: {one.item_role}", f"kind: {one.kind}"]
-        if not battery and one.kind != "multiple" and item.name != one.column:
-            first.append(f"column: {quoted(one.column)}")
-        if item.separator:
-            first += [f"column: {quoted(one.column)}", f"separator: {quoted(item.separator)}"]
-        for number, line in enumerate(first):
-            yield f"  {'-' if number == 0 else ' '} {line}"
-        for note in item.notes:
-            yield from review(note, 4)
-        text = template_text(question.text) or "FILL IN: the question"
-        yield f"    question: {quoted(text)}"
-        yield f"    wording: {'paraphrased' if question.notes or not question.text else 'verbatim'}"
-        if item.when:
-            yield from review(
-                "who is asked, from the survey file; people without an answer to what it names are not asked", 4
-            )
-            yield f"    ask_if: {quoted(item.when)}"
-        if item.order:
-            yield f"    order: {item.order}"
-        if one.kind == "multiple":
-            if item.ticked != ("1", "0"):
-                yield f"    ticked: {quoted(item.ticked[0])}"
-                yield f"    unticked: {quoted(item.ticked[1])}"
-            yield "    options:"
-            for code, column, label in item.columns:
-                if item.separator:
-                    yield f"      {quoted(code)}: {scalar(label)}"
-                else:
-                    yield f"      {quoted(code)}: {{label: {quoted(label)}, column: {quoted(column)}}}"
-        elif one.points:
-            yield from review("points: the numbers that are offered; people's count as the nearest of them", 4)
-            yield f"    points: [{', '.join(f'{point:g}' for point in one.points)}]"
-        else:
-            yield "    options:"
-            for code, label in one.options:
-                said = f"{{label: {quoted(label)}, pinned: true}}" if code in item.pinned else scalar(label)
-                yield f"      {quoted(code)}: {said}"
-        if one.item_role == "attention" and one.expected is not None:
-            yield from review("the answer that shows attention", 4)
-            yield f"    expected: {quoted(one.expected)}"
-        yield from missing_codes(one, 4)
-        if battery:
-            yield "    items:"
-            for name, column, statement in item.columns:
-                own = quoted(template_text(statement) or name)
-                yield (
-                    f"      {name}: {own}"
-                    if name == column
-                    else f"      {name}: {{statement: {own}, column: {quoted(column)}}}"
-                )
 
 
 def _open_role(text: str) -> str:

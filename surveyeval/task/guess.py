@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from surveyeval.data.table import Table
+from surveyeval.task.guess_words import named, profile_field, role_of, unnumbered
 from surveyeval.task.scales import missing_state, ordered, rated
 
-__all__ = ["Guess", "guess", "profile_field", "role_of"]
+__all__ = ["Guess", "guess"]
 
 Role = Literal["id", "weight", "strata", "psu", "arm", "profile", "item", "left out"]
 
@@ -24,88 +25,40 @@ MOST_CODES = 12
 MOST_LABELLED = 26
 MOST_LEVELS = 60
 
-
-def _named(words: str) -> re.Pattern[str]:
-    """Matches these words as parts of a column's name; digits may follow."""
-    return re.compile(rf"(?:^|[_\W]|(?<=[a-z])(?=[A-Z]))(?:{words})\d*(?:$|[_\W]|(?<=[a-z\d])(?=[A-Z]))", re.IGNORECASE)
-
-
 _ID = re.compile(
     r"^(?:id|.*_id|.*id|idno|case_?(?:no|number)|respondent|serial|record|uuid|token|participant|subject)$", re.I
 )
-_WEIGHT = _named(r"weights?|wgt|wt|[a-z]*wght|[a-z]*wgt|[a-z]{0,3}weight|wtss\w*|pw|survey_?weight")
+_WEIGHT = named(r"weights?|wgt|wt|[a-z]*wght|[a-z]*wgt|[a-z]{0,3}weight|wtss\w*|pw|survey_?weight")
 #: The same in a column's label.
 _WEIGHING = re.compile(r"^(?:[\w-]+ ){0,3}weight(?:ing)?(?: factor| variable)?$", re.IGNORECASE)
-_STRATA, _PSU = _named(r"strat(?:um|a)|vstrat|strat"), _named(r"psu|vpsu|cluster|sampling_?unit")
-_ARM = _named(r"treat|treatment|treated|cond|condition|arm|experimental_?group|vignette|assignment|study_?arm")
-_DATE_NAME = _named(r"date|start_?date|end_?date|recorded_?date|timestamp|time_?stamp|submitted|submit_?date")
-_PERSON = _named(
+_STRATA, _PSU = named(r"strat(?:um|a)|vstrat|strat"), named(r"psu|vpsu|cluster|sampling_?unit")
+_ARM = named(r"treat|treatment|treated|cond|condition|arm|experimental_?group|vignette|assignment|study_?arm")
+_DATE_NAME = named(r"date|start_?date|end_?date|recorded_?date|timestamp|time_?stamp|submitted|submit_?date")
+_PERSON = named(
     r"ip|ip_?address|e[_-]?mail|phone|telephone|first_?name|last_?name|surname|full_?name|postal_?address|latitude|longitude|location_?l\w*"
     r"|recipient\w*|external_?reference|prolific_?\w*|worker_?\w*"
 )
-_ABOUT = _named(
+_ABOUT = named(
     r"duration|duration_in_seconds|progress|finished|status|distribution_?channel|user_?language|interview_?time|minutes|seconds|browser|device"
 )
 #: What else an arm may be called; the words of its levels decide.
 _GROUP, _CONTROL = (
-    _named(r"group|version|form|split|cell|block|exp"),
+    named(r"group|version|form|split|cell|block|exp"),
     re.compile(r"\b(?:control|treatments?|treated|placebo|baseline)\b", re.I),
 )
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 #: Why a column is left out that may tell who people are, and of one that holds ticks or blanks.
 PERSONAL, TICKED = "it may tell who people are", "or blank: if it is a tick, write 0 where there is none"
-#: The numbers at the beginning of a question in a form.
-_NUMBERED = re.compile(r"^\s*(?:(?:Q(?:uestion)?\s*)?\d+[a-z]?\s*[.):]|Q\d+[a-z]?(?=\s))\s*(?=\S)", re.IGNORECASE)
-#: What stands at the end of the columns of a check-all question: ``[car]``, ``(car)``, ``- car``, ``: car``, ``_2``.
 #: Labels of an option that was ticked, and of one that was not.
 _MENTIONED = re.compile(r"(?:mentioned|selected|checked|ticked|marked|chosen|quoted)", re.IGNORECASE)
 _UNMENTIONED = re.compile(
     r"(?:(?:not|un)[ -]?(?:mentioned|selected|checked|ticked|marked|chosen|quoted))", re.IGNORECASE
 )
+#: What stands at the end of the columns of a check-all question: ``[car]``, ``(car)``, ``- car``, ``: car``, ``_2``.
 _MEMBER = re.compile(
     r"^(?P<stem>.*?)(?:\s*[\[(](?P<inside>[^\[\]()]+)[\])]\s*|\s*(?: - | \u2013 |: )(?P<after>\S.*?)\s*|[_.](?P<number>\w+))$"
 )
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(?: .*)?|\d{1,2}:\d{2}(?::\d{2})?")
-#: Name in the task file, and how columns of this kind are called.
-_PROFILE = tuple((name, _named(words)) for name, words in (
-    ("age", r"age|age_?years|alter|agea"), ("birth_year", r"birth_?ye?a?r|year_?of_?birth|yob|born|yrbrn"),
-    ("gender", r"gender|sex|gndr"),
-    ("education", r"education|educ|edu|eisced|degree|schooling|highest_?qualification|edlevel"),
-    ("income", r"income|hh_?income|household_?income|earnings|salary|hinctnta|rincome?|rincom"),
-    ("race", r"race|ethnicity|ethnic|ethnic_?group|race_?ethnicity"), ("religion", r"religion|relig|denomination|rlgdnm"),
-    ("region", r"region|state|province|county|area|bundesland"), ("country", r"country|cntry|nation"),
-    ("place", r"urban|rural|urbanicity|place_?size|settlement|town_?size|domicil"),
-    ("marital_status", r"marital|marital_?status|married|maritl|relationship_?status"),
-    ("employment", r"employment|employed|employ|work_?status|wrkstat|job_?status|occupation|occup"),
-    ("household_size", r"household_?size|hh_?size|hhmmb|hhsize"), ("children", r"children|childs|kids|n_?children"),
-    ("class", r"social_?class"), ("first_language", r"language|mother_?tongue"), ("citizenship", r"citizen|citizenship|ctzcntr"),
-))  # fmt: skip
-#: The same where the head of a column, or its label, is the question.
-_ASKED = tuple((name, re.compile(words, re.IGNORECASE)) for name, words in (
-    ("age", r"how old are you|(?:what is|what's) your age"), ("birth_year", r"year (?:were you|of your) (?:born|birth)|\byear of birth\b"),
-    ("gender", r"(?:what is|what's) your (?:gender|sex)|are you (?:a )?(?:male|man|woman|female)"),
-    ("education", r"your (?:highest )?(?:level of )?education|highest (?:level of )?(?:education|degree|qualification)"),
-    ("income", r"your (?:household |personal |total |annual |yearly )*income"), ("race", r"your (?:race|ethnicity|ethnic)"),
-    ("region", r"which (?:region|state|county) do you live|where do you live"), ("marital_status", r"your marital status"),
-    ("employment", r"your (?:employment|work) (?:status|situation)"), ("religion", r"your religion"),
-))  # fmt: skip
-_ACTION = re.compile(
-    r"\b(?:vote[sd]?|voting|voted|turnout|donat\w*|bought|buy|purchase\w*|sign(?:ed)?|petition|volunteer\w*|participat\w*|protest\w*"
-    r"|did you|would you|will you|have you ever|choose|chose|choice|share[sd]?|send|sent|click\w*|action|behaviou?r)\b",
-    re.IGNORECASE,
-)
-_BELIEF = re.compile(
-    r"\b(?:how many|how likely|percent\w*|chances?|probab\w*|do you (?:think|believe)|belie\w*|expect\w*|perceiv\w*|guess"
-    r"|true or false|place yourself|how would you place)\b",
-    re.IGNORECASE,
-)
-_ATTENTION = re.compile(
-    r"\b(?:attention|attn|imc|trap|manipulation check)\b|please (?:select|choose|tick|mark)"
-    # how to answer, and not which answer to give
-    r"(?!\s+(?:all|any|up to|as many|every|each|one|your|which|from|how|the (?:ones?|options?|answers?|statements?|responses?|category|"
-    r"categories|best|most))\b)",
-    re.I,
-)
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 #: Codes beside a scale that mostly mean that there is no answer, with what they mean most often.
 _BESIDE = {
@@ -274,14 +227,9 @@ def _joined(stem: str, ticked: str, unticked: str, options: Sequence[tuple[str, 
         members.append((plain if plain not in taken else f"{plain}_{len(members) + 1}", label, one.column))
     role = role_of(stem.replace("_", " "))
     return Guess(
-        stem, "item", "multiple", question=_unnumbered(stem) if len(stem.split()) > 2 else None, members=tuple(members),
+        stem, "item", "multiple", question=unnumbered(stem) if len(stem.split()) > 2 else None, members=tuple(members),
         item_role="action" if role == "attention" else role, ticked=ticked, unticked=unticked,
     )  # fmt: skip
-
-
-def _unnumbered(question: str) -> str:
-    """A question without the number that a form gave it."""
-    return _NUMBERED.sub("", question) or question
 
 
 def _column(table: Table, name: str) -> _Column:
@@ -290,7 +238,7 @@ def _column(table: Table, name: str) -> _Column:
     user_missing = table.user_missing.get(name, frozenset())
     question = table.questions.get(name)
     if question is None and (name.rstrip().endswith("?") or len(name.split()) > 4):
-        question = _unnumbered(name)  # forms write the question at the head of the column
+        question = unnumbered(name)  # forms write the question at the head of the column
     if question is not None and question.casefold().startswith(f"{name.casefold()} "):
         question = question[len(name) :].lstrip(" .:-)") or question  # labels repeat the name of their column
     missing: dict[str, str] = {}
@@ -351,7 +299,7 @@ def _nothing(column: _Column, taken: set[Role]) -> Guess | None:
     addresses = sum(count for code, count in column.counts.items() if _MAIL.fullmatch(code))
     if (not column.is_question and _PERSON.search(column.name)) or addresses > 0.5 * sum(column.counts.values()):
         return Guess(column.name, "left out", reasons=(PERSONAL,))
-    if len(column.counts) == 1 and not column.labels and not (_ATTENTION.search(column.said)):
+    if len(column.counts) == 1 and not column.labels and role_of(column.said) != "attention":
         one = _short(column.codes[0])
         if column.complete or column.missing:
             return Guess(column.name, "left out", reasons=(f"everybody has {one}",))
@@ -416,9 +364,7 @@ def _not_asked(column: _Column, taken: set[Role]) -> Guess | None:
 
 
 def _profile(column: _Column, taken: set[Role]) -> Guess | None:
-    called = () if column.is_question else _PROFILE
-    name = next((name for name, pattern in called if pattern.search(column.name)), None)
-    name = name or next((name for name, pattern in _ASKED if pattern.search(column.question or "")), None)
+    name = profile_field("" if column.is_question else column.name, column.question or "")
     if name is None:
         return None
     labelled = [code for code in column.labels if code not in column.missing]
@@ -486,31 +432,6 @@ _JUDGES: tuple[Callable[[_Column, set[Role]], Guess | None], ...] = (
 
 def _role(column: _Column) -> str:
     return role_of(column.said)
-
-
-def role_of(said: str) -> str:
-    """The role of an item, by the words of its name and question.
-
-    Examples
-    --------
-    >>> role_of("Did you vote?"), role_of("How likely is rain?"), role_of("I like rain")
-    ('action', 'belief', 'attitude')
-    """
-    if _ATTENTION.search(said):
-        return "attention"
-    return "action" if _ACTION.search(said) else "belief" if _BELIEF.search(said) else "attitude"
-
-
-def profile_field(column: str, question: str) -> str | None:
-    """What a question tells of a person before the first item, by the column's name or its own words; None for nothing.
-
-    Examples
-    --------
-    >>> profile_field("Q1", "How old are you?"), profile_field("gender", ""), profile_field("Q2", "Do you vote?")
-    ('age', 'gender', None)
-    """
-    found = next((name for name, pattern in _PROFILE if pattern.search(column)), None)
-    return found or next((name for name, pattern in _ASKED if pattern.search(question)), None)
 
 
 def _numbers(column: _Column) -> Guess:

@@ -153,6 +153,12 @@ def test_draws_are_averaged_and_their_spread_is_given(tmp_path: Path) -> None:
         ),
         (["run", "--tsk", "x"], 2, "--task"),
         (["score", "nowhere"], 1, "no run directory"),
+        (
+            ["probe", "--task", "anes96", "--model", "embedded:smollm2", "--table", "/dev/null/a/t.csv"],
+            2,
+            "--table '/dev/null/a/t.csv'",
+        ),
+        (["power", "anes96", "--output", "/dev/null/a/plan.md"], 2, "--output '/dev/null/a/plan.md'"),
     ],
 )
 def test_mistakes_get_one_block_that_says_what_would_be_right(

@@ -18,6 +18,8 @@ from tests.cli.test_light import loaded
         ("probe --task fram", {"framing"}),
         ("run --suite ", {"core", "full"}),
         ("run --model baseline:c", {"baseline:cell", "baseline:chain", "baseline:copula"}),
+        ("run --model op", {"openai:"}),
+        ("run --model vl", {"vllm:"}),
         ("show js_", {"js_distance"}),
         ("show cor", {"core"}),
         ("show baseli", {"baseline"}),

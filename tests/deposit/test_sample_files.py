@@ -14,7 +14,7 @@ import pyreadstat
 import pytest
 
 from surveyeval import api
-from surveyeval.deposit.files import escaped
+from surveyeval.data.cells import escaped
 from surveyeval.deposit.simulated import FILE_LABEL, simulated_file
 from surveyeval.deposit.variables import STATES, distinct_names
 from surveyeval.engine.run import Run

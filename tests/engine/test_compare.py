@@ -14,9 +14,11 @@ from scipy import stats
 from surveyeval import api
 from surveyeval.data.sample import Sample
 from surveyeval.data.split import make_split
+from surveyeval.engine.common import find_run
 from surveyeval.engine.compare import compare_samples
 from surveyeval.engine.detectable import smallest_detectable
 from surveyeval.engine.evaluate import evaluate
+from surveyeval.engine.run import Run
 from surveyeval.errors import RunError
 from surveyeval.metric.resampling import jackknife_groups
 from surveyeval.task.human import load_human
@@ -156,6 +158,14 @@ def test_runs_that_differ_in_more_than_the_model_are_refused(
 ) -> None:
     with pytest.raises(RunError, match=said):
         api.compare([runs[name] for name in names])
+
+
+def test_a_run_is_found_by_its_directory_its_name_and_itself(runs: dict[str, Path]) -> None:
+    folder = runs["cell"]
+    for named in (folder, str(folder), folder.name, Run(folder)):
+        assert find_run(named, folder.parent).folder == folder
+    opened = Run(folder)
+    assert find_run(opened, "no folder") is opened
 
 
 def test_a_name_that_fits_several_runs_or_none_is_refused(runs: dict[str, Path]) -> None:

@@ -157,7 +157,7 @@ def test_a_run_stopped_after_its_last_block_keeps_its_calibration(
 
     string = f"item=hf:{folder}?{EXACT}&calibrate=item"
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "_write_prompts", stop)
+        patch.setattr(runner, "write_prompts", stop)
         with pytest.raises(Stopped):
             run(tmp_path, string)
     (resumed,) = run(tmp_path, string)

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from surveyeval.cli.main import cli
 from surveyeval.data.files import held
-from surveyeval.engine import profiles as engine
+from surveyeval.engine import profile_answers
 from surveyeval.engine.cache import NO_CACHE, open_cache
 from surveyeval.engine.forecast import plan
-from surveyeval.engine.profiles import simulate
+from surveyeval.engine.profiles import TASK_PILOT, simulate
 from surveyeval.errors import CapabilityError, ConfigError, DataError, RunError
 from surveyeval.model import host
 from surveyeval.progress import Silent
@@ -112,7 +112,7 @@ def test_a_second_command_for_an_output_is_refused(task: Task, tmp_path: Path, m
         return nullcontext(True)
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "held", late)
+        patch.setattr(profile_answers, "held", late)
         with pytest.raises(RunError, match="another process is answering for this output"):
             simulate(task, tmp_path / "profiles.csv", "baseline:marginal", pilot_data="task", output=out)
     assert len(simulate(task, tmp_path / "profiles.csv", "baseline:marginal", pilot_data="task", output=out)) == 10
@@ -212,5 +212,5 @@ def test_the_command_says_how_to_give_a_pilot(task: Task, tmp_path: Path) -> Non
     done = CliRunner().invoke(cli, [*line, "--pilot-data", "task"])
     assert done.exit_code == 0, done.output
     assert len(pd.read_csv(out)) == 10
-    assert engine.TASK_PILOT == "task"
+    assert TASK_PILOT == "task"
     assert np.isin(pd.read_csv(out)["like"], ["no", "so", "yes"]).all()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from surveyeval import api
 from surveyeval.errors import ConfigError
 from surveyeval.grid.catalogue import find_study, study_names
 from surveyeval.grid.plan import Design, designs, variants
-from surveyeval.grid.spec import PilotGrid, StudySpec, read_study
+from surveyeval.grid.spec import PilotGrid, StudySpec, read_study, with_changes
 from surveyeval.task.load import load_task
 
 RIGHT = """\
@@ -69,6 +70,36 @@ def test_a_slip_is_told_with_its_line(tmp_path: Path, old: str, new: str, line: 
         read_study(written(tmp_path, RIGHT.replace(old, new)))
     assert any(message in str(problem) for problem in caught.value.problems), [str(p) for p in caught.value.problems]
     assert line in {problem.line for problem in caught.value.problems}
+
+
+def test_changes_stand_in_the_file_that_is_kept(tmp_path: Path) -> None:
+    spec = read_study(written(tmp_path, RIGHT))
+    assert with_changes(spec) == (spec, None)
+    changed, text = with_changes(spec, holdout=["item=vote"], limit=40)
+    assert (changed.holdout, changed.limit, changed.seeds) == (["item=vote"], 40, spec.seeds)
+    assert text is not None
+    assert read_study(written(tmp_path, text)) == changed
+    with pytest.raises(ConfigError, match="cannot go together"):
+        with_changes(changed, crossfit=5)
+
+
+def test_what_is_held_out_may_be_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator is used up by whoever reads it first; both the study and its command need it."""
+
+    class Asked(Exception):  # noqa: N818 - no error
+        pass
+
+    def asked(spec: StudySpec, text: str, folder: Path, *, command: str, **other: object) -> None:
+        raise Asked(spec.holdout, command)
+
+    monkeypatch.setattr("surveyeval.grid.study.run_study", asked)
+    file = written(tmp_path, RIGHT)
+    with pytest.raises(Asked) as caught:
+        api.study(file, holdout=(held for held in ("item=vote", "arm=b")))
+    assert caught.value.args == (
+        ["item=vote", "arm=b"],
+        f"surveyeval study {file} --holdout item=vote --holdout arm=b",
+    )
 
 
 def test_an_unknown_study_gets_a_suggestion() -> None:

@@ -214,6 +214,36 @@ def test_a_table_of_a_billion_rows_is_refused_by_its_head(tmp_path: Path) -> Non
         read_samples(small_task(), respondents(3, 0), 1, path)
 
 
+def test_a_table_of_more_rows_than_the_manifest_counts_is_refused_by_its_head(run: Run, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = tmp_path / "copied"
+    shutil.copytree(run.folder, folder)
+    part = pa.table({"respondent": pa.array(["r0"] * 1_000_000)})
+    with pq.ParquetWriter(folder / "responses.parquet", part.schema) as writer:
+        for _ in range(40):
+            writer.write_table(part)
+    for use in (lambda: Run(folder).responses, lambda: api.verify(folder)):
+        with capped(20.0, megabytes=1_000), pytest.raises(RunError, match="40,000,000 rows"):
+            use()
+    (folder / "manifest.json").write_text(json.dumps({**run.manifest, "counts": {"interviews": "many"}}))
+    with pytest.raises(RunError, match="is damaged"):
+        _ = Run(folder).responses
+
+
+@pytest.mark.parametrize("draws", [10_001, 10**12, 1.5, "x", None])
+@pytest.mark.parametrize("route", [("options",), ("identity", "options")])
+def test_a_manifest_of_more_draws_than_anybody_makes_is_refused(
+    route: tuple[str, ...], draws: object, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps(replaced(run.manifest, (*route, "draws"), 10_000)))
+    assert Run(tmp_path).id == run.id
+    (tmp_path / "manifest.json").write_text(json.dumps(replaced(run.manifest, (*route, "draws"), draws)))
+    with pytest.raises(RunError, match="is no number of draws up to 10,000"):
+        Run(tmp_path)
+
+
 def record(**changes: Any) -> bytes:
     content = {
         "block": [0, 0, 0, 2], "paired": True, "answers": {"trust": [1, -1], "act": [0, 1]}, "states": {"trust": [0, 5], "act": [0, 0]},

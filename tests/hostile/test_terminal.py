@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from surveyeval.cli.main import cli
-from surveyeval.cli.output import clean, harmless_json
+from surveyeval.cli.output import clean, harmless_json, say_json
 from surveyeval.engine.run import Run
 from tests.hostile.limits import apart
 
@@ -82,11 +82,23 @@ def test_json_that_is_printed_says_the_same_without_steering() -> None:
     assert "漢字" in said
 
 
+def test_json_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    content = {EVIL: [EVIL, "ordinary ä 漢字"]}
+    say_json(content)
+    said = capsys.readouterr().out
+    assert json.loads(said) == content
+    assert not STEERING.search(said)
+    with pytest.raises(ValueError, match="JSON compliant"):
+        say_json([float("nan")], allow_nan=False)
+
+
 def test_every_json_of_the_command_line_is_printed_so() -> None:
     for path in Path("surveyeval/cli").glob("*.py"):
         text = path.read_text()
-        if "ensure_ascii=False" in text and path.name != "schema.py":  # the schema is our own text
+        if "json.dumps(" in text and path.name != "schema.py":  # the schema is our own text
             assert "harmless_json(" in text, path
+        if '"--json"' in text:
+            assert "say_json(" in text or "harmless_json(" in text, path
 
 
 def test_tracebacks_and_errors_are_clean(tmp_path: Path) -> None:

@@ -247,6 +247,12 @@ def test_the_check_finds_what_was_changed(submission: Submission, tmp_path: Path
     def other_people(parts: dict[str, object]) -> None:
         parts["manifest"]["split"]["test_ids"] = "0" * 64
 
+    def other_blocks(parts: dict[str, object]) -> None:
+        parts["manifest"]["plan"]["hash"] = "0" * 64
+
+    def no_blocks(parts: dict[str, object]) -> None:
+        parts["manifest"]["plan"] = "none"
+
     def one_person(parts: dict[str, object]) -> None:
         row = parts["tables"]["distributions"][0]
         row["human"], row["n_human"] = 1 / row["n_human"], row["n_human"]
@@ -260,6 +266,8 @@ def test_the_check_finds_what_was_changed(submission: Submission, tmp_path: Path
         (significant, "adjusted p-values"),
         (equal, "equivalence"),
         (other_people, "the test people in the identity"),
+        (other_blocks, "the plan in the identity"),
+        (no_blocks, "the plan in the identity"),
         (one_person, "shows 1 people"),
         (path, "holds a path"),
     ):

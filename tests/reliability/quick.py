@@ -37,8 +37,8 @@ def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
     def card(views: Sequence[Any]) -> Any:
         return type("Card", (), {"html": views[0].estimates.to_csv(), "markdown": views[0].estimates.to_csv()})
 
-    monkeypatch.setattr("surveyeval.reporting.card.render", card)
-    monkeypatch.setattr("surveyeval.engine.runner.environment", dict)
+    monkeypatch.setattr("surveyeval.reporting.written.render", card)
+    monkeypatch.setattr("surveyeval.engine.outcome.environment", dict)
     monkeypatch.setattr("surveyeval.engine.manifest.environment", dict)
 
 

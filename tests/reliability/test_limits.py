@@ -19,7 +19,7 @@ from surveyeval.engine.manifest import RunOptions
 from surveyeval.engine.responses import read_samples
 from surveyeval.engine.run import Run
 from surveyeval.engine.runner import simulate
-from surveyeval.errors import RunError
+from surveyeval.errors import ConfigError, RunError
 from surveyeval.model import host
 from surveyeval.model.build import NamedModel, build_model
 from surveyeval.model.protocol import Interviews
@@ -166,6 +166,34 @@ def test_force_begins_all_the_same_and_plan_tells_the_numbers(tmp_path: Path, mo
     assert found["memory"] > 2**28
     shown = CliRunner().invoke(cli, ["plan", "--task", str(task), "--model", "baseline:cell"]).output
     assert "MiB on disk" in shown
+
+
+def test_more_draws_than_anybody_makes_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    task = survey.write(tmp_path / "survey", survey.people(60))
+    model = Talker()
+    with pytest.raises(ConfigError, match="draws is 10001, it must be at most 10000"):
+        simulated(task, tmp_path / "runs", model, draws=10_001)
+    assert model.loads == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("anon 30000000\ninactive_file 60000000\nactive_file 5000000\n", 65_000_000),
+        ("anon 90000000\n", 5_000_000),
+    ],
+)
+def test_copies_of_files_that_make_room_count_as_free(
+    told: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("memory.max", "100000000\n"), ("memory.current", "95000000\n"), ("memory.stat", told)):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(fits, "_GROUP", tmp_path)
+    assert fits.free_memory() == expected
+    (tmp_path / "memory.max").write_text("max\n")
+    free = fits.free_memory()
+    assert free is not None
+    assert free > expected
 
 
 def test_memory_and_disk_that_are_free_are_known_here(tmp_path: Path) -> None:

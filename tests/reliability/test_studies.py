@@ -39,7 +39,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(trainer_module, "CHECKPOINT_EVERY", 0.0)
     monkeypatch.setenv("SURVEYEVAL_CACHE", str(tmp_path / "cache"))
     # a run whose environment changed is noted, and versions take a while to look up
-    monkeypatch.setattr("surveyeval.engine.runner.environment", dict)
+    monkeypatch.setattr("surveyeval.engine.outcome.environment", dict)
     monkeypatch.setattr("surveyeval.engine.manifest.environment", dict)
 
 

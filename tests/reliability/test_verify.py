@@ -129,6 +129,10 @@ CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
         lambda folder: _edited(folder / "manifest.json", lambda made: made["data"].update(sha256="0" * 64)),
         {"identity"},
     ),
+    "a plan that the card shows": (
+        lambda folder: _edited(folder / "manifest.json", lambda made: made["plan"].update(hash="0" * 64)),
+        {"identity"},
+    ),
     "the prompt": (_prompt, {"prompts.jsonl", "prompts"}),
     "the stored task": (
         lambda folder: (folder / "task.yaml").write_text((folder / "task.yaml").read_text().replace("tiny survey", "survey")),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from click.testing import CliRunner
 from surveyeval import api, plots
 from surveyeval.cli.main import cli
 from surveyeval.engine.run import Run
-from surveyeval.errors import ConfigError
+from surveyeval.errors import ConfigError, RunError
 
 pytest.importorskip("matplotlib")
 
@@ -110,6 +112,24 @@ def test_the_command_draws_all_figures(runs: list[Run], tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     names = sorted(path.name for path in (tmp_path / "figs").iterdir())
     assert names == ["framing-coefficients.svg", "framing-shares.svg", "framing-use.svg"]
+
+
+def test_an_item_that_is_not_there_is_no_figure_left_out(runs: list[Run], tmp_path: Path) -> None:
+    words = ["plot", str(runs[0].folder), "-o", str(tmp_path / "f"), "--format", "svg", "--item", "anti_inf"]
+    done = CliRunner().invoke(cli, words)
+    assert isinstance(done.exception, ConfigError)
+    assert "did you mean 'anti_info'" in str(done.exception)
+
+
+@pytest.mark.parametrize("tables", [{}, {"distributions": [{}]}, {"distributions": 7}, []])
+def test_a_damaged_run_is_said_to_be_damaged(tables: object, runs: list[Run], tmp_path: Path) -> None:
+    folder = shutil.copytree(runs[0].folder, tmp_path / "damaged")
+    (folder / "tables.json").write_text(json.dumps(tables))
+    with pytest.raises(RunError, match="is damaged"):
+        plots.item_shares(folder)
+    done = CliRunner().invoke(cli, ["plot", str(folder), "-o", str(tmp_path / "f"), "--format", "svg"])
+    assert isinstance(done.exception, RunError)
+    assert "is damaged" in str(done.exception)
 
 
 def test_a_synthetic_task_has_no_use_strip(tmp_path: Path) -> None:

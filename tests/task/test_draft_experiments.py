@@ -17,7 +17,7 @@ import pytest
 from surveyeval.data.readers import read_table
 from surveyeval.errors import DataError
 from surveyeval.task.check import check_file
-from surveyeval.task.guess import role_of
+from surveyeval.task.guess_words import role_of
 from surveyeval.task.human import load_human
 from surveyeval.task.init import init_task
 from surveyeval.task.load import load_task

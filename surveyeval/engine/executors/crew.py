@@ -86,7 +86,7 @@ class Crew:
         self._finished: deque[tuple[BlockAnswers, float]] = deque()
         self._values: dict[_Call, Answered] = {}
         self._ended_over: Counter[int] = Counter()
-        self._fruitless = self.lost = 0
+        self._fruitless = 0
         self._refused: list[SurveyevalError] = []
         self._job: Any = None  # a reference to a `Job`
         self._takes: Callable[[Block, Answered], None] = lambda block, answered: None
@@ -276,7 +276,6 @@ class Crew:
         """A worker has ended. What it held goes to the others."""
         self._hands.remove(hand)
         self._ray.kill(hand.actor, no_restart=True)  # it may only have been out of reach
-        self.lost += 1
         self._fruitless += 1
         calls = [call for call in hand.sent.values() if call.method not in ("introduce", "assign")]
         if calls and calls[0].block is not None:  # the one in work; those behind it are not to blame
