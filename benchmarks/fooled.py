@@ -30,16 +30,12 @@ from benchmarks.simulators import SIMULATORS, Inapplicable, Setting, twins  # no
 from surveyeval.data.sample import Sample  # noqa: E402
 from surveyeval.data.seeds import generator  # noqa: E402
 from surveyeval.data.split import make_split  # noqa: E402
-from surveyeval.engine.estimates import make_table  # noqa: E402
 from surveyeval.engine.evaluate import evaluate  # noqa: E402
 from surveyeval.engine.processes import spread  # noqa: E402
-from surveyeval.engine.rows import Rows  # noqa: E402
 from surveyeval.engine.significance import with_tests  # noqa: E402
-from surveyeval.engine.tracks import Track  # noqa: E402
 from surveyeval.errors import SurveyevalError  # noqa: E402
 from surveyeval.metric.alignment import JSDistance  # noqa: E402
 from surveyeval.metric.protocol import Metric  # noqa: E402
-from surveyeval.metric.resampling import halves, jackknife_groups  # noqa: E402
 from surveyeval.plugins import registry  # noqa: E402
 from surveyeval.task.human import load_human  # noqa: E402
 from surveyeval.task.load import load_task  # noqa: E402
@@ -343,33 +339,6 @@ def _known(column: Column, table: pd.DataFrame) -> bool:
     return bool((column.rows(table)["status"] == "ok").any())
 
 
-def compared(setting: Setting, simulated: Sample, metrics: Sequence[Metric], splits: int, seed: int) -> pd.DataFrame:
-    """What `evaluate` says of one sample, without floors: matched, reference and excess."""
-    task, people = setting.task, setting.people
-    make, group = Rows(task, people, seed), jackknife_groups(people.arm, seed)
-    usable, rows, cache = [one for one in metrics if one.applicable(task) is None], [], {}
-    for metric in usable:
-        tracks = []
-        for sample in (simulated, people):
-            comparison, track = metric.compare(task, people, sample, setting.pilot, cache), Track()
-            for split in range(splits):
-                weights = halves(people.arm, group, seed, split)
-                shuffle = int(generator(seed, "shuffle", str(split)).integers(2**31))
-                given = (weights.human * people.weight, weights.simulated * sample.weight)
-                track.add(comparison.values(*given, shuffle), metric.spec)
-            tracks.append(track.finished())
-        own, reference = tracks
-        for q, key in enumerate(reference.keys):
-            size = make.size(key, reference, q)
-            rows.append(make.summary(metric.spec, key, "reference", "human-half", reference, q, size))
-            matched = make.summary(metric.spec, key, "matched", "fresh", own, q, size)
-            rows.append(matched)
-            if matched["status"] == "ok":
-                series = own.loss[:, q] - reference.loss[:, q]
-                rows.append(make.interval_row(metric.spec, key, "excess", "fresh", series))
-    return make_table(rows)
-
-
 @dataclass(frozen=True)
 class Repetition:
     """What is said of one sample of people who are at no fault: by rule, and the differences that limits are taken from."""
@@ -382,7 +351,17 @@ def repeat(task: Task, splits: int, number: int) -> Repetition:
     """Hold one fresh sample against people."""
     setting = repetition(task, number)
     fresh = setting.fresh(generator(number, "fresh"))
-    table = compared(setting, fresh, metrics_of(POPULATION), splits, number)
+    sample = {"fresh": [fresh]}
+    table = evaluate(
+        task,
+        setting.people,
+        sample,
+        setting.pilot,
+        metrics=metrics_of(POPULATION),
+        seed=number,
+        splits=splits,
+        tests=False,
+    )
     said: dict[str, bool | None] = {}
     found: dict[tuple[str, str], float] = {}
     for column in POPULATION:
@@ -393,9 +372,7 @@ def repeat(task: Task, splits: int, number: int) -> Repetition:
             continue
         said[f"{column.title}, {column.rule} the band over splits"] = outside_band(column, table, "fresh")
         found |= {(column.title, group): value for group, value in differences(column, table, "fresh").items()}
-    table = evaluate(
-        task, setting.people, {"fresh": [fresh]}, setting.pilot, metrics=[JSDistance()], splits=1, tests=False
-    )
+    table = evaluate(task, setting.people, sample, setting.pilot, metrics=[JSDistance()], splits=1, tests=False)
     table = _tests(setting, table, {"fresh": fresh})
     said |= {column.title: judge(column, table, "fresh", GROUP[task.name], {}).caught for column in TESTS}
     return Repetition(said, found)

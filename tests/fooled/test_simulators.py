@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from benchmarks.fooled import COLUMNS, FAULTLESS, PAGE, Column, judge, setting_of
+from benchmarks.fooled import COLUMNS, FAULTLESS, FEWEST, PAGE, Column, Repetition, judge, rates, repeat, setting_of
 from benchmarks.simulators import SIMULATORS, Inapplicable, twins
 from surveyeval.engine.estimates import make_table
 from surveyeval.engine.evaluate import evaluate
 from surveyeval.errors import DataError
 from surveyeval.metric.alignment import JSDistance
 from surveyeval.task.human import load_human
+from surveyeval.task.load import load_task
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +54,6 @@ def test_ten_rows_for_each_person_are_refused(settings, task):
 
 
 def test_twins_are_of_one_group_and_divide_people():
-    from surveyeval.task.load import load_task
-
     task = load_task("anes96")
     everybody = load_human(task).sample
     people, others = twins(task, everybody, np.random.default_rng(0))
@@ -126,3 +125,34 @@ def test_the_page_holds_a_row_for_every_simulator():
         if name not in ("no effect of arms", "ten rows each"):
             assert sum(line.startswith(f"| {name} |") for line in tables) == 2, name
     assert len({column.title for column in COLUMNS}) == len(COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["anes96", "disclosure"])
+def test_people_at_no_fault_are_held_against_every_rule(name):
+    one = repeat(load_task(name), splits=1, number=0)
+    titles = {title.partition(",")[0] if "band" in title else title for title in one.said}
+    assert {"JS distance", "SD ratio", "gap", "coherence", "F1", "FPR", "label swap p", "too close"} <= titles
+    assert all(np.isfinite(value) for value in one.differences.values())
+    assert ("F1", "") in one.differences
+    again = repeat(load_task(name), splits=1, number=1)
+    assert one.differences != again.differences  # other people
+
+
+def test_the_command_counts_repetitions(monkeypatch):
+    """Every repetition counts once, and limits are taken where a value is known often enough."""
+    caught = [number % 4 == 0 for number in range(FEWEST)]
+
+    def one(task, splits, number):
+        said = {"rule": caught[number], "of a band, outside the band over splits": True, "unknown": None}
+        return Repetition(said, {("F1", ""): float(number)} | ({("rare", ""): 0.0} if number else {}))
+
+    monkeypatch.setattr("benchmarks.fooled.repeat", one)
+    seen = []
+    text, limits = rates("anes96", FEWEST, 1, lambda: seen.append(1))
+    assert len(seen) == FEWEST
+    assert "| rule | 5 of 20 | 0.250 |" in text
+    assert "| of a band, outside the band over splits | 20 of 20 | 1.000 |" in text
+    assert "| any rule with an interval or p | 5 of 20 | 0.250 |" in text
+    assert "unknown" not in text
+    assert set(limits) == {("F1", "")}
+    assert limits["F1", ""] == pytest.approx((0.475, 18.525))
