@@ -37,12 +37,13 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 # A pilot of 60 people is enough for a demonstration, and two epochs for a machine with two cores.
+DEMO_LIMIT ?= 120
 demo: $(VENV)/.installed
 	$(BIN)/surveyeval finetune --task anes96 --base 'embedded:smollm2?dtype=bfloat16' --pilot 60 --epochs 2 \
 		--output $(DEMO)/adapters/anes96
 	$(BIN)/surveyeval run --task anes96 --model 'smollm2=embedded:smollm2?dtype=bfloat16' \
 		--model 'smollm2 tuned on 60=lora:$(DEMO)/adapters/anes96' --model baseline:cell --model baseline:marginal \
-		--limit 120 --output $(DEMO)
+		--limit $(DEMO_LIMIT) --output $(DEMO)
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
