@@ -40,6 +40,8 @@ def main() -> None:
         told = json.loads(options.way)
         print(json.dumps(WAYS[told["way"]](**told["arguments"])))
         return
+    if options.respondents < 64:
+        parser.error("--respondents: at least 64, which are two blocks")
     print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder) / "site"
