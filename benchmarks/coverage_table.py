@@ -13,6 +13,8 @@ from benchmarks.coverage_parts import SETTINGS, Cell, Found, Truth
 WIDTH = 120
 #: Of a column of a table.
 ACROSS = 10
+#: With fewer replications that gave an interval, its coverage is not shown.
+FEWEST = 30
 #: With a standard error of the expected value above so many standard deviations of the estimate, coverage is not shown.
 UNSURE = 0.25
 
@@ -62,23 +64,24 @@ class Rate:
         The lowest of them.
     given : float
         Share of replications that gave the interval, in percent.
-    n : int
-        Replications.
+    n, count : int
+        Replications, and those of them that gave an interval of the kind.
     wide : float
         Mean half-width over that which the spread of the estimates asks for; above 1 is too wide.
     off : float
         Standard error of the expected value in standard deviations of the estimates, the largest.
-    error : float
-        Standard error of `share` over replications, in points.
+    trials : float
+        Independent intervals that vary as much: `count`, or more where a line pools several of one replication.
     """
 
     share: float
     least: float
     given: float
     n: int
+    count: int
     wide: float
     off: float
-    error: float
+    trials: float
 
 
 FULL = (
@@ -167,13 +170,13 @@ def rate(line: Line, column: Column) -> Rate | None:
         widths.append((values[:, 2] - values[:, 1]).mean() / 2 / (reach * sd) if sd > 0 else np.nan)
         errors.append(error / sd if sd > 0 else np.nan)
     total = float(np.average(shares, weights=given))
-    # A line that pools several intervals of one replication varies as means over them do; no fewer misses than one count.
+    # A line that pools several intervals of one replication varies as means over them do.
     own = hits[tries > 0] / tries[tries > 0]
-    least = np.sqrt(1 / len(own) * (1 - 1 / len(own))) if len(own) > 1 else 1.0
-    noise = max(float(own.std()), float(least)) / np.sqrt(len(own))
+    spread, count = float(own.var()), len(own)
+    trials = max(float(own.mean() * (1 - own.mean())) / spread, 1.0) * count if spread > 0 else float(count)
     return Rate(
-        100 * total, 100 * float(min(shares)), 100 * float(np.mean(given)), len(column.found),
-        _mean(widths), max((error for error in errors if np.isfinite(error)), default=0.0), 100 * noise,
+        100 * total, 100 * float(min(shares)), 100 * float(np.mean(given)), len(column.found), count,
+        _mean(widths), max((error for error in errors if np.isfinite(error)), default=0.0), trials,
     )  # fmt: skip
 
 
@@ -204,11 +207,13 @@ def _cell(line: Line, found: Rate | None, widths: bool) -> str:
         return ""
     if widths:
         return f"{found.wide:.2f} "
+    some = f"({found.given:.0f})" if found.given < 99 else ""
+    if found.count < FEWEST:
+        return f"{some}few "
     if found.off > UNSURE:
         return "? "
     mark = " " if within(line, found) else "*" if beyond_noise(line, found) else "~"
-    few = f"({found.given:.0f})" if found.given < 99 else ""
-    return f"{few}{found.share:.1f}{mark}"
+    return f"{some}{found.share:.1f}{mark}"
 
 
 def within(line: Line, found: Rate) -> bool:
@@ -217,19 +222,24 @@ def within(line: Line, found: Rate) -> bool:
 
 
 def beyond_noise(line: Line, found: Rate) -> bool:
-    """Whether coverage is outside its limits by more than 1.96 standard errors of the simulation."""
+    """Whether so few, or so many, would be seen in less than 2.5% of simulations if coverage were at the limit (exact binomial)."""
+    from scipy.stats import binom
+
     if line.limits is None:
         return False
-    low, high = line.limits
-    return found.share + 1.96 * found.error < low or found.share - 1.96 * found.error > high
+    low, high = (limit / 100 for limit in line.limits)
+    trials = round(found.trials)
+    hits = round(found.share / 100 * trials)
+    return bool(binom.cdf(hits, trials, low) < 0.025 or binom.sf(hits - 1, trials, high) < 0.025)
 
 
 NOTES = (
     "Percent of intervals that contain their estimand; nominal 95 unless the line says 90. *: outside 93 to 97 (88 to 92 of 90), for "
-    "distances, counts, excess, recovered and gains over the cell outside 93 to 100, by more than the simulation's own error (1.96 "
-    "standard errors); ~: outside, but not by more than that. (80): only so many percent of the replications gave the interval, since a "
-    "regression was separated or the floor was not resolved. Lines that pool several items, options or terms are means over them. "
-    "?: the expected value is not known well enough.",
+    "distances, counts, excess, recovered and gains over the cell outside 93 to 100, where that would be seen in less than 2.5% of "
+    "such simulations if coverage were at the limit (exact binomial); ~: outside, but no farther than chance may take it. (80): only so many "
+    "percent of the replications gave the interval, since a regression was separated or the floor was not resolved; few: fewer than 30 "
+    "replications did. Lines that pool several items, options or terms are means over them. ?: the expected value is not known well "
+    "enough.",
     "'recovered, flagged': where the floor is told from people by less than 4 standard errors, results say 'barely resolved': no claim. "
     "The lines above it are about the other replications.",
     "The estimand of what is computed in halves is the expected value for halves of this size. 'distance of populations' is how often "

@@ -1,6 +1,7 @@
 """What a very large run costs, and what would break first: 10^6 respondents x 100 items x 50 models.
 
     python benchmarks/scale.py [--respondents 1024] [--items 100] [--workers 1 2] [--score 1000 3000]
+    python benchmarks/scale.py --measured benchmarks/scale_measured.json    # nothing is measured: only projected again
 
 A model that costs nothing answers an invented survey, in this process and through Ray, so that what is measured is all that
 is not the model: the work of a worker, the work of the one process that writes, bytes, memory, and how scoring grows. The
@@ -22,7 +23,7 @@ from typing import Any
 
 from common import child, machine, peak_mib, threads_environment
 from scale_model import install
-from scale_projection import print_projection
+from scale_projection import ITEMS, print_projection
 
 HERE = Path(__file__).parent
 
@@ -34,6 +35,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="of the runs through Ray")
     parser.add_argument("--load", type=int, nargs=2, default=[4000, 16000], help="respondents whose memory is compared")
     parser.add_argument("--score", type=int, nargs="*", default=[1000, 3000], help="respondents that are scored")
+    parser.add_argument("--measured", type=Path, help="numbers of an earlier run, from which is projected")
+    parser.add_argument("--save", type=Path, help="where the numbers of this run are kept for that")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way:
@@ -42,7 +45,8 @@ def main() -> None:
         return
     if options.respondents < 64:
         parser.error("--respondents: at least 64, which are two blocks")
-    print(machine(), flush=True)
+    if not options.measured:
+        print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder) / "site"
         install(site)
@@ -57,7 +61,12 @@ def main() -> None:
             told = json.dumps({"way": way, "arguments": arguments})
             return child(sys.executable, __file__, ["--way", told], environment)
 
-        print_projection(_measured(run, options))
+        found = json.loads(options.measured.read_text()) if options.measured else _measured(run, options)
+        if options.save:
+            options.save.write_text(json.dumps(found, indent=1) + "\n")
+        # what a server is sent is counted and not timed, so it is counted anew
+        sent = {mode: run("plan", items=ITEMS, mode=mode) for mode in ("sequential", "independent")}
+        print_projection({**found, "sent": sent})
 
 
 def _measured(run: Any, options: argparse.Namespace) -> dict[str, Any]:
@@ -73,7 +82,7 @@ def _measured(run: Any, options: argparse.Namespace) -> dict[str, Any]:
 # ---- what is measured, each in a process of its own -----------------------------------------------------------------
 
 
-def _survey(folder: Path, respondents: int, items: int, rng_seed: int = 0) -> Path:
+def _survey(folder: Path, respondents: int, items: int, mode: str = "independent", rng_seed: int = 0) -> Path:
     import numpy as np
     import yaml
 
@@ -86,7 +95,7 @@ def _survey(folder: Path, respondents: int, items: int, rng_seed: int = 0) -> Pa
             "age": {"column": "age"}, "place": {"column": "place", "labels": {name: f"town {name}" for name in "abcd"}}
         },
         "interview": {
-            "mode": "independent", "system": "You take part in a survey.", "profile": "You are {{ age }}, from {{ place }}.",
+            "mode": mode, "system": "You take part in a survey.", "profile": "You are {{ age }}, from {{ place }}.",
             "options": "letters",
         },
         "items": [
@@ -107,14 +116,14 @@ def _survey(folder: Path, respondents: int, items: int, rng_seed: int = 0) -> Pa
 
 
 @contextmanager
-def _prepared(respondents: int, items: int) -> Any:
+def _prepared(respondents: int, items: int, mode: str = "independent") -> Any:
     """A folder, the task and its people; a third more of these, since a quarter are set aside."""
     from surveyeval.task.human import load_human
     from surveyeval.task.load import load_task
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        task = load_task(str(_survey(folder, -(-respondents * 4 // 3), items)))
+        task = load_task(str(_survey(folder, -(-respondents * 4 // 3), items, mode)))
         yield folder, task, load_human(task)
 
 
@@ -185,7 +194,16 @@ def score(respondents: int, items: int) -> dict[str, Any]:
         return {"respondents": respondents, "seconds": time.monotonic() - started, "mib": peak_mib()}
 
 
-WAYS = {"answer": answer, "load": load, "score": score}
+def plan(items: int, mode: str, respondents: int = 100) -> dict[str, Any]:
+    """Tokens that a server is sent for one interview, low and high, as `surveyeval plan` forecasts them."""
+    from surveyeval.engine import forecast
+
+    with _prepared(respondents, items, mode) as (folder, task, _):
+        [found] = forecast.plan(task, "openai:any", limit=respondents, cache=False, runs=folder / "runs")
+        return {"people": found.people, "low": found.tokens_in[0], "high": found.tokens_in[1]}
+
+
+WAYS = {"answer": answer, "load": load, "score": score, "plan": plan}
 
 if __name__ == "__main__":
     main()

@@ -76,6 +76,7 @@ _FLAGS = {
     "too_close": "nearer than 97.5% of second samples of people: copied, or determined by the profile",
     "barely_resolved": "floor and people are less than 4 standard errors apart: no coverage is claimed for `recovered`",
     "covers_N%": "this kind of interval is known to contain its value N times in a hundred only: [do the intervals cover?](../explanation/coverage.md)",
+    "coverage_unknown": "too few simulated studies gave this kind of interval to say how often it contains its value",
     "grey": "a small group, shown without `recovered`",
     "collapsed": "the simulation has no spread here",
 }

@@ -183,6 +183,8 @@ items:
     question: Where did you get news yesterday?
     ticked: "yes"
     unticked: "no"
+    ticked_label: "Yes, I did"
+    unticked_label: "No, I did not"
     options: {tv: {label: Television, column: q9a}, paper: A newspaper}
   - name: travel
     role: action

@@ -44,7 +44,7 @@ MANIFEST = {
     "prompt_example": "the first example of what was read",
     "notes": "what the model had to say, such as text that its template adds",
     "seconds": "time that asking took",
-    "tried": "configurations that were tried on this task in this folder",
+    "tried": "configurations that had been tried on this task on this machine when the run began; cards and `surveyeval disclose` count again",
     "sha256": "of the files with answers, prompts, estimates and tables, for `surveyeval verify`",
     "environment": "versions of Python and of packages that can change a result, and the machine's kind",
     "cache": "what came from the response cache, and when that was asked",

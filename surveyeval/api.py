@@ -184,11 +184,12 @@ def run(
     from surveyeval.engine.experiment import prepare, sending
     from surveyeval.engine.invocation import config_of, run_command
     from surveyeval.engine.run import locked, on_disk
-    from surveyeval.engine.runner import own_options, simulate
+    from surveyeval.engine.runner import own_options, register, simulate
     from surveyeval.engine.score import score as score_runs
     from surveyeval.model.build import build_models
     from surveyeval.model.strings import parse_elicitation_string
     from surveyeval.plugins import run_finished
+    from surveyeval.reporting.written import write_report
     from surveyeval.task.human import load_human
 
     progress = progress or Silent()
@@ -220,6 +221,7 @@ def run(
     experiment = prepare(loaded, people, options, named, send_profiles=send_profiles)
     kept, finished = open_cache(use=cache, again=again), []
     with opened(executor) as place:
+        register(experiment, named, place)
         for one in named:
             config = config_of(
                 task if isinstance(task, str) else loaded.file,
@@ -251,7 +253,7 @@ def run(
         if pending:
             with locked(pending):
                 score_runs(experiment, pending, metrics(progress), progress)
-        result = Runs(tuple(finished), report(finished))
+        result = Runs(tuple(finished), write_report(finished, scored=bool(pending)))
     for fresh in pending:
         for line in run_finished(fresh):
             progress.note(line)
@@ -286,7 +288,7 @@ def _run_suite(name: str | Path, refused: Mapping[str, Any], progress: Progress,
     done = [one for part in parts for one in part]
     key = digest(sorted(one.id for one in done))[:8]
     target = Path(options["output"]) / "suites" / f"{suite.name}-{suite.version}-{key}.html"
-    views = [SuiteTask([RunView(one.manifest, one.estimates, one.tables) for one in part], part.card) for part in parts]
+    views = [SuiteTask([RunView.of(one) for one in part], part.card) for part in parts]
     target.parent.mkdir(parents=True, exist_ok=True)
     write_card(target, render_suite(suite.name, suite.version, suite.title, suite.description, views, target))
     return Runs(tuple(done), target)
@@ -433,6 +435,7 @@ def score(folders: Iterable[str | Path], *, partial: bool = False, progress: Pro
     from surveyeval.engine.run import UNFINISHED, locked, on_disk
     from surveyeval.engine.score import check_same_people
     from surveyeval.engine.score import score as score_runs
+    from surveyeval.reporting.written import write_report
 
     opened, progress = [Run(folder) for folder in folders], progress or Silent()
     if not opened:
@@ -443,13 +446,13 @@ def score(folders: Iterable[str | Path], *, partial: bool = False, progress: Pro
         experiment, part, samples = partial_run(_experiment(opened[0], finished=False), opened[0])
         with on_disk(part.folder):
             score_runs(experiment, [part], metrics(progress), progress, {part.model: samples})
-            return Runs((part,), report([part]))
+            return Runs((part,), write_report([part], scored=True))
     with understood(opened[0].folder):
         check_same_people(opened)
     experiment = _experiment(opened[0])
     with locked(opened), on_disk(opened[0].folder):
         score_runs(experiment, opened, metrics(progress), progress)
-        return Runs(tuple(opened), report(opened))
+        return Runs(tuple(opened), write_report(opened, scored=True))
 
 
 def verify(
@@ -479,11 +482,14 @@ def verify(
         What agrees, what differs, and what cannot be checked and why.
     """
     from surveyeval.engine.common import find_run
+    from surveyeval.engine.verify import Verified
     from surveyeval.engine.verify import verify as verify_run
+    from surveyeval.reporting.verified import check_card
 
     run = find_run(chosen, folder)
     with understood(run.folder):
-        return verify_run(run, metrics(progress), task=task, data=data, progress=progress or Silent())
+        found = verify_run(run, metrics(progress), task=task, data=data, progress=progress or Silent())
+        return Verified(run, (*found.findings, *check_card(run)))
 
 
 def report(folders: Iterable[str | Path | Run], *, output: str | Path | None = None) -> Path:
@@ -647,6 +653,8 @@ def export_tier(
 
 def check_submission(file: str | Path) -> Checked:
     """Check a submission against itself, and compute again what follows from its own numbers.
+
+    What people and floors reach is computed again as well, where the task's people are on this machine.
 
     Parameters
     ----------

@@ -139,4 +139,5 @@ def _renamed(text: str, name: str, package: str, short: str) -> str:
     text = text.replace("surveyeval-example", name).replace("surveyeval_example", package)
     text = re.sub(r"\bexample(?=_(ends|canteen|guests|words)\b)", short, text)
     text = re.sub(r"\bexample(?=:(first|last)\b)", short, text)
+    text = text.replace("ends (example)", f"ends ({short})")
     return re.sub(r'(?<=register\.model\(\n        ")example(?=")|(?<="model )example(?=")', short, text)

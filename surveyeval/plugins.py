@@ -8,6 +8,7 @@ show of plugins is remembered from the last time (`surveyeval.memo`).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module, metadata
@@ -137,7 +138,9 @@ class Registry:
         """Like `find`, but an unknown name is an error that lists near names and the plugins that failed to load."""
         found = self.find(kind, name)
         if found is None:
-            names = [entry.name for entry in self.all(kind)]
+            entries = self.all(kind)
+            claims = Counter(entry.name for entry in entries)  # what works when it is typed: a bare name twice does not
+            names = [entry.name if claims[entry.name] == 1 else entry.qualified for entry in entries]
             failed = [f"{plugin.distribution} ({plugin.error})" for plugin in self.plugins if plugin.error]
             hint = did_you_mean(name, names) or f"known: {', '.join(names)}"
             if failed:

@@ -146,6 +146,11 @@ def test_a_clash_fails_only_when_the_bare_name_is_used(make_registry) -> None:
     assert registry.get("model", "other/parrot").owner == "other"
     with pytest.raises(PluginError, match="write one of 'other/parrot', 'parrot/parrot'"):
         registry.get("model", "parrot")
+    with pytest.raises(ConfigError) as unknown:  # what is offered works when it is typed
+        registry.get("model", "zebra")
+    offered = str(unknown.value).rpartition("known: ")[2].split(", ")
+    assert {"baseline", "other/parrot", "parrot/parrot"} <= set(offered)
+    assert all(registry.get("model", name) for name in offered)
 
 
 def test_an_error_in_run_finished_is_reported_and_goes_no_further(make_registry) -> None:

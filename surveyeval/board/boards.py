@@ -45,11 +45,14 @@ class Board:
         How language models were asked; empty when none is among them.
     unranked : str
         Why nothing here is ranked; empty when it is.
+    disputed : bool
+        Whether what its entries say of the same people differs, so that none of their numbers is shown.
     """
 
     entries: Sequence[Entry]
     elicitation: str
     unranked: str = ""
+    disputed: bool = False
 
     @property
     def manifest(self) -> Manifest:

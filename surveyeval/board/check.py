@@ -6,17 +6,25 @@ that, run the command on its manifest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from surveyeval.board.check_columns import check_columns
+from surveyeval.board.check_counts import check_counts
+from surveyeval.board.check_rows import check_complete, check_tests
+from surveyeval.board.check_tables import check_tables
 from surveyeval.board.findings import Checked, Findings
 from surveyeval.board.recompute import recompute
+from surveyeval.board.references import check_references
 from surveyeval.board.scrub import has_path
 from surveyeval.board.small_cells import FEWEST
 from surveyeval.board.submission import Submission, hashes
 from surveyeval.data.files import digest
 from surveyeval.engine.manifest import shown_otherwise
 from surveyeval.errors import SurveyevalError
+
+if TYPE_CHECKING:
+    from surveyeval.task.task import Task
 
 __all__ = ["check_submission"]
 
@@ -40,7 +48,7 @@ _REPEATED = {
 
 
 def check_submission(submission: Submission) -> Checked:
-    """Check one submission.
+    """Check one submission, against itself and against what this machine knows of its task and its people.
 
     Parameters
     ----------
@@ -48,16 +56,29 @@ def check_submission(submission: Submission) -> Checked:
         Read, so its shape is right.
     """
     found = Findings()
-    _hashes(submission, found)
-    _identity(submission.manifest, submission.parts["metrics"], found)
-    _rows(submission, found)
-    recompute(submission.view, found)
-    _private(submission, found)
-    _task(submission.manifest, found)
-    _card(submission, found)
+    manifest, parts = submission.manifest, submission.parts
+    task = _known(manifest, found)
+    parts_of_it: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("hashes of the parts", lambda: _hashes(submission, found)),
+        ("manifest, identity", lambda: _identity(manifest, parts["metrics"], found)),
+        ("tables", lambda: check_columns(parts["tables"], found)),
+        ("metrics, estimates", lambda: _rows(submission, found)),
+        ("metrics, estimates", lambda: recompute(submission.view, found)),
+        ("metrics, estimates", lambda: check_complete(parts, task, found)),
+        ("metrics, tests", lambda: check_tests(parts["metrics"]["estimates"], parts["tables"], found)),
+        ("tables", lambda: check_tables(parts, task, found)),
+        ("manifest, counts", lambda: check_counts(manifest, parts, found)),
+        ("tables", lambda: _private(submission, found)),
+        ("metrics, references", lambda: check_references(parts, task, found)),
+        ("card", lambda: _card(submission, found)),
+    )
+    for part, check in parts_of_it:
+        try:
+            check()
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # of strange values
+            found.expect("what is read", False, f"{part}: {type(error).__name__}: {str(error)[:100]}")
     found.cannot("that the answers came from this model, and that the estimates follow from them: needs the answers")
-    found.cannot("intervals, p-values and label swaps: need the answers")
-    manifest = submission.manifest
+    found.cannot("intervals, and p-values of label swaps: need the answers")
     return found.finished(manifest["task"]["name"], manifest["model"]["name"])
 
 
@@ -121,7 +142,8 @@ def _private(submission: Submission, found: Findings) -> None:
     for row in tables["distributions"]:
         share, n = row.get("human"), row.get("n_human")
         if isinstance(share, float) and isinstance(n, int):
-            count = round(share * n)
+            # a share of weighted people is not that of their number
+            count = row["count"] if isinstance(row.get("count"), int) else round(share * n)
             found.expect(what, count == 0 or count >= FEWEST, f"a share of {row.get('item')!r} shows {count} people")
     for row in tables["groups"]:
         n = row.get("n")
@@ -142,8 +164,8 @@ def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
             yield from _texts(one, place)
 
 
-def _task(manifest: Mapping[str, Any], found: Findings) -> None:
-    """What this machine knows of the task."""
+def _known(manifest: Mapping[str, Any], found: Findings) -> Task | None:
+    """The task of this machine, where it is the one of the submission; what it says of the manifest."""
     described = manifest["task"]
     try:
         from surveyeval.task.load import load_task
@@ -151,10 +173,10 @@ def _task(manifest: Mapping[str, Any], found: Findings) -> None:
         task = load_task(described["name"], profile_set=described["profile_set"])
     except SurveyevalError:
         found.cannot(f"the task {described['name']!r}, which this machine does not have")
-        return
+        return None
     if task.content_hash != described["hash"]:
         found.cannot(f"the task {described['name']!r}, which is another one on this machine")
-        return
+        return None
     found.expect("the task file of this machine", task.version == described["version"], "has another version")
     comparable = task.spec.comparable is not False
     found.expect(
@@ -162,6 +184,7 @@ def _task(manifest: Mapping[str, Any], found: Findings) -> None:
         comparable or not described["comparable"],
         "says that results are not comparable",
     )
+    return task
 
 
 def _card(submission: Submission, found: Findings) -> None:
@@ -170,7 +193,7 @@ def _card(submission: Submission, found: Findings) -> None:
     try:
         card = render([submission.view])
     except Exception as error:  # whatever strange numbers do to a page
-        found.expect("card", False, f"cannot be rendered from the numbers: {type(error).__name__}")
+        found.expect("card", False, f"cannot be rendered from the numbers: {type(error).__name__}: {str(error)[:100]}")
         return
     same = card.html == submission.parts["card_html"] and card.markdown == submission.parts["card_markdown"]
     if same:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
@@ -20,7 +20,10 @@ from surveyeval.reporting.quantities import AXES, Axis, axis, floor_label
 from surveyeval.reporting.view import model_names
 from surveyeval.reporting.words import HUMAN, SYNTHETIC
 
-__all__ = ["AxisContent", "BoardContent", "Measure", "RowContent", "board_content"]
+__all__ = ["MISSING_ROW", "AxisContent", "BoardContent", "Measure", "RowContent", "board_content"]
+
+#: Status of a value that other entries of a board have and one lacks.
+MISSING_ROW = "missing"
 
 #: What each kind of row is called.
 KINDS = {
@@ -31,6 +34,9 @@ KINDS = {
     "people": "reference",
     "floor": "floor",
 }
+
+#: Statuses of values that a model lacks by its own answers, or by its own submission.
+_OWN_FAULT = ("not_estimable", MISSING_ROW)
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,11 @@ class BoardContent:
     beaten: Sequence[Dominance]
 
     @property
+    def compared(self) -> int:
+        """Axes on which any model has a value that stands for the axis."""
+        return max((one.compared for one in self.beaten), default=0)
+
+    @property
     def entries(self) -> Sequence[Entry]:
         """The runs."""
         return self.board.entries
@@ -134,8 +145,9 @@ def board_content(board: Board, metrics: Sequence[Metric], progress: Progress | 
     names = model_names(views)
     human = board.manifest["task"]["provenance"] == "human"
     lines = Lines(views, HUMAN if human else SYNTHETIC)
+    _mark_missing(lines, board.entries)
     ranked = [] if board.unranked else [i for i, entry in enumerate(board.entries) if entry.kind != "scripted"]
-    heads = {key: _headlines(lines, key) for key in _axes(lines)}
+    heads = {} if board.disputed else {key: _headlines(lines, key) for key in _axes(lines)}
     pairs: dict[LineKey, list[Resolved]] = {}
     paired, why_not = False, ""
     if len(ranked) > 1:
@@ -147,15 +159,32 @@ def board_content(board: Board, metrics: Sequence[Metric], progress: Progress | 
         AxisContent(axis(key), [_measure(line, board, names, ranked, pairs.get(line_key(line), [])) for line in own])
         for key, own in heads.items()
     ]
-    principal = [one for key, own in heads.items() if (one := _principal(key, own)) is not None]
+    principal = [one for key, own in heads.items() if (one := _principal(key, own, ranked)) is not None]
     panels: list[tuple[str, Markup]] = []
     if len(ranked) > 1 and principal:
-        for line in principal[1:]:
-            drawn = panel(principal[0], line, ranked, names)
+        across = max(principal, key=lambda line: sum(_placed(line, model) for model in ranked))
+        for line in principal:
+            drawn = panel(across, line, ranked, names) if line is not across else None
             if drawn is not None:
                 panels.append((f"{axis(line.axis).title}: {scale_name(line)}", drawn))
     beaten = dominance(principal, pairs, ranked) if len(ranked) > 1 else []
     return BoardContent(board, names, ranked, paired, why_not, axes, panels, beaten)
+
+
+def _mark_missing(lines: Lines, entries: Sequence[Entry]) -> None:
+    """Say of values that others have and one lacks that they are missing: whoever leaves a row out is not excused."""
+    absent = [
+        Value(status=MISSING_ROW, reason=f"missing from the {'submission' if entry.run is None else 'run'}")
+        for entry in entries
+    ]
+    for number, line in enumerate(lines.lines):
+        own = "estimate" if line.individual else "matched"
+        if any(own in model and model[own].ok for model in line.models):
+            models = [
+                held if own in held else {**held, own: missing}
+                for held, missing in zip(line.models, absent, strict=True)
+            ]
+            lines.lines[number] = replace(line, models=models)
 
 
 def _axes(lines: Lines) -> list[str]:
@@ -169,13 +198,27 @@ def _headlines(lines: Lines, key: str) -> list[Line]:
     return [line for line in lines.headlines(key) if not line.skipped]
 
 
-def _principal(key: str, lines: Sequence[Line]) -> Line | None:
-    """The headline that stands for an axis in pictures: one that all models have a loss on, and an interval."""
+def _principal(key: str, lines: Sequence[Line], ranked: Sequence[int]) -> Line | None:
+    """The headline that stands for an axis in pictures and in who is beaten.
+
+    One of those that are named for the axis, where any are: others may be won by rows that are all the same. A model that has
+    no value by its own fault (nothing to estimate, or left out of its submission) does not choose another line for all.
+    """
     named = [line for name in PRINCIPAL.get(key, ()) for line in lines if name in (line.metric, line.name)]
-    for line in [*named, *lines]:
-        if all((one := loss(line, model)) is not None and one.low is not None for model in range(len(line.models))):
-            return line
-    return None
+    found, most = None, 0
+    for line in named if key in PRINCIPAL else lines:
+        placed = [_placed(line, model) for model in ranked]
+        own_fault = [line.matched(model).status in _OWN_FAULT for model in ranked]
+        count = sum(one or other for one, other in zip(placed, own_fault, strict=True)) if any(placed) else 0
+        if count > most:
+            found, most = line, count
+    return found
+
+
+def _placed(line: Line, model: int) -> bool:
+    """Whether a model has a loss on a line, with an interval."""
+    one = loss(line, model)
+    return one is not None and one.low is not None
 
 
 def _measure(

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surveyeval.board.submission import Submission, make_submission, open_submission
+from surveyeval.engine.closeness import NEARER, too_close
 from surveyeval.engine.common import find_run
 from surveyeval.engine.run import Run, find_runs
 from surveyeval.errors import ConfigError, RunError, SurveyevalError
 from surveyeval.reporting.view import RunView
+from surveyeval.reporting.words import SYNTHETIC
 
 if TYPE_CHECKING:
     from surveyeval.board.findings import Checked
@@ -23,6 +25,11 @@ __all__ = ["Entry", "open_entries"]
 _SCRIPTED = ("scripted",)
 #: Schemes of models that come with the package to try it out.
 _DEMONSTRATION = ("embedded",)
+#: What is to be known of models of a kind.
+_REMARKS = {
+    "scripted": "not ranked: it is a check of the pipeline and may know people’s answers",
+    "demonstration": "small enough to come with the package, and says nothing about models that people use",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +83,19 @@ class Entry:
         if self.scheme in _SCRIPTED:
             return "scripted"
         return "baseline" if self.scheme == "baseline" else "model"
+
+    @cached_property
+    def nearer(self) -> str:
+        """What is to be said where answers are nearer to people than people are to each other; empty elsewhere."""
+        if not too_close(self.view.estimates, self.model):
+            return ""
+        return NEARER if self.manifest["task"]["provenance"] == "human" else SYNTHETIC.own(NEARER)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What stands beside the model in the list of a board."""
+        said = [*map(str, self.manifest["model"]["banners"]), self.nearer, _REMARKS.get(self.kind, "")]
+        return [one for one in said if one]
 
     @property
     def origin(self) -> str:

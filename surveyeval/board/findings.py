@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["Checked", "Findings"]
 
@@ -37,6 +38,13 @@ class Checked:
     def ok(self) -> bool:
         """Whether nothing was found that does not hold."""
         return not self.problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "task": self.task, "model": self.model, "ok": self.ok, "problems": list(self.problems),
+            "confirmed": list(self.confirmed), "open": list(self.open),
+        }  # fmt: skip
 
 
 @dataclass

@@ -28,7 +28,7 @@ class Dominance:
     ----------
     model : int
     by : tuple of int
-        Models that are nearer to people on all axes, and told apart on one at least.
+        Models that are as near to people or nearer on all axes on which it has a value, and told apart on one at least.
     compared : int
         Axes on which it has a value.
     """
@@ -53,7 +53,8 @@ def dominance(
     Returns
     -------
     list of Dominance
-        A model without a value on an axis can neither beat nor be beaten there; two models need all axes in common.
+        A model without a value on an axis beats nobody who has one there, and may be beaten on the others: rows that are all
+        the same have no coherence, which must not save them. Nobody is said to be beaten who has no value at all.
     """
     losses = {
         model: {line_key(line): one.value for line in lines if (one := loss(line, model))} for model in candidates
@@ -62,7 +63,7 @@ def dominance(
     for model in candidates:
         by = []
         for other in candidates:
-            if other == model or not losses[model] or losses[other].keys() != losses[model].keys():
+            if other == model or not losses[model] or not losses[model].keys() <= losses[other].keys():
                 continue
             nearer = all((losses[other][key] or 0.0) <= (value or 0.0) for key, value in losses[model].items())
             if nearer and any(_told(pairs.get(key, ()), other, model) for key in losses[model]):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from typing import Any
 
 from surveyeval import __version__
-from surveyeval.board.content import KINDS, BoardContent, Measure, RowContent
+from surveyeval.board.content import KINDS, MISSING_ROW, BoardContent, Measure, RowContent
 from surveyeval.reporting.escaping import markdown_text, printable
 from surveyeval.reporting.lines import Value
-from surveyeval.reporting.numbers import interval, number
+from surveyeval.reporting.numbers import difference_with_interval, with_interval
 
 __all__ = ["as_csv", "as_json", "as_markdown", "safe_cell"]
 
@@ -95,6 +95,12 @@ def as_markdown(contents: Sequence[BoardContent], notes: Sequence[str], apart: S
         )
         if content.board.unranked:
             parts.append(f"**Not ranked.** {markdown_text(content.board.unranked)}")
+        near = [
+            f"{name} is {entry.nearer}"
+            for name, entry in zip(content.names, content.entries, strict=True)
+            if entry.nearer
+        ]
+        parts += [f"**{markdown_text(one)}**" for one in near]
         said = _differences_said(content)
         if said:
             parts.append(markdown_text(said))
@@ -119,16 +125,17 @@ def _markdown_rows(measure: Measure) -> Iterator[str]:
     for row in measure.rows:
         cells = (
             row.name, KINDS[row.kind], str(row.places or ""), _said(row.value, unit),
-            _said(row.excess, "ratio" if unit == "count" else unit), _said(row.recovered, "percent"),
+            _said(row.excess, "ratio" if unit == "count" else unit, difference_with_interval), _said(row.recovered, "percent"),
         )  # fmt: skip
         yield f"| {' | '.join(markdown_text(cell) for cell in cells)} |"
 
 
-def _said(value: Value, unit: str) -> str:
+def _said(value: Value, unit: str, printed: Callable[..., str] = with_interval) -> str:
+    if value.status == MISSING_ROW:
+        return value.reason
     if not value.ok:
         return value.status.replace("_", " ") if value.status not in ("ok", "not_applicable") else ""
-    bounds = interval(value.low, value.high, unit)
-    return f"{number(value.value, unit)}{f' ({bounds})' if bounds else ''}"
+    return printed(value.value, value.low, value.high, unit)
 
 
 def _every(contents: Sequence[BoardContent]) -> Iterator[tuple[BoardContent, Measure, RowContent]]:
@@ -163,6 +170,7 @@ def _model(content: BoardContent, position: int) -> dict[str, Any]:
         "name": content.names[position], "kind": KINDS[entry.kind], "string": entry.manifest["model"]["string"],
         "fingerprint": entry.manifest["model"]["fingerprint"]["kind"], "run": entry.id, "from": entry.origin,
         "card": card_path(entry.id), "ranked": position in content.ranked, "banners": list(entry.manifest["model"]["banners"]),
+        "nearer_than_people": bool(entry.nearer),
     }  # fmt: skip
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-__all__ = ["SECRET", "Scrub", "cleaned", "has_path", "scrubber"]
+from surveyeval.model.key_like import BEARER, KEYS, NAMED_KEYS, is_secret_name
+
+__all__ = ["SECRET", "Scrub", "cleaned", "command_of", "has_path", "scrubber", "without_extras"]
 
 #: What takes the place of a key or a password.
 SECRET = "[removed]"  # noqa: S105 - it is none
@@ -20,14 +23,11 @@ _URL = re.compile(r"\bhttps?://[^\s\"'<>|\\^`{}]+")
 #: Absolute and home paths; a slash inside a word ("and/or") or of a URL is none.
 _PATH = re.compile(r"(?:(?<![\w/.:~])|(?<=\w:))(?:~\w*)?/(?!/)(?:[^\s/\"'<>|;,?&]+/)+[^\s/\"'<>|;,?&]*")
 _WINDOWS = re.compile(r"(?:\b[A-Za-z]:\\|\\\\)(?:[^\s\\\"'<>|;,?&]+\\)*[^\s\\\"'<>|;,?&]*")
-_KEYS = re.compile(
-    r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}|\bhf_[A-Za-z0-9]{16,}|\bgh[opusr]_[A-Za-z0-9]{20,}|\bAKIA[A-Z0-9]{12,}"
-    r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+"
-)
-_NAMED_KEYS = re.compile(
-    r"(?i)\b(api[_-]?key|access[_-]?token|auth[_-]?token|password|passwd|secret|authorization)\b(\s*[=:]\s*)(?:bearer\s+)?[^\s&\"',;]+"
-)
-_BEARER = re.compile(r"(?i)\bbearer\s+[\w.~+/-]{8,}=*")
+#: The option with fields of requests, whose values nobody but the user knows; and those that hold another model string.
+_EXTRA, _MODELS = "extra", ("inner", "base")
+#: A name in the query of an address, and parameters after a part of its path.
+_QUERIED = re.compile(r"(?P<name>[^=&;#]+)=(?P<value>[^&;#]*)")
+_PARAMETERS = re.compile(r";[^/&;]+")
 #: Model schemes whose reference is a file or a folder.
 _LOCAL = ("file", "lora")
 _MODEL = re.compile(r"^(?P<scheme>[a-z][\w+-]*):(?P<reference>[^?]*)(?P<options>\?.*)?$", re.DOTALL)
@@ -68,6 +68,20 @@ def cleaned(value: Any, scrub: Scrub) -> Any:
     return value
 
 
+def without_extras(details: Any) -> Any:
+    """A fingerprint's details with the names of further request fields and without what stands under them."""
+    if isinstance(details, Mapping):
+        return {
+            key: _names_alone(one) if key == _EXTRA and isinstance(one, Mapping) else without_extras(one)
+            for key, one in details.items()
+        }
+    return [without_extras(one) for one in details] if isinstance(details, (list, tuple)) else details
+
+
+def _names_alone(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): SECRET for name in fields}
+
+
 def has_path(text: str) -> bool:
     """Whether a text holds what `scrubber` would take out."""
     return _text(text) != text
@@ -105,9 +119,24 @@ def _model(text: str) -> str:
 
 
 def _option(part: str) -> str:
-    """One option of a model string; a relative path in it (``./x``, ``../x``) goes as well."""
+    """One option of a model string; a relative path in it (``./x``, ``../x``) goes, and so do values of request fields."""
     name, equals, value = part.partition("=")
+    if name == _EXTRA:
+        try:
+            fields = json.loads(unquote(value))
+        except ValueError:
+            fields = None
+        named = isinstance(fields, Mapping)
+        return f"{name}={_escaped(json.dumps(_names_alone(fields), ensure_ascii=False)) if named else SECRET}"
+    if name in _MODELS and _MODEL.match(unquote(value)):
+        return f"{name}{equals}{_escaped(_model(unquote(value)))}"
+    if re.match(r"https?://", value):  # here, where it is known where it ends
+        return f"{name}{equals}{_escaped(_address(unquote(value)))}"
     return f"{name}{equals}{_last(value) if value.startswith(('.', '/', '~')) and '/' in value else value}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("%", "%25").replace("&", "%26")
 
 
 def _last(path: str) -> str:
@@ -118,9 +147,9 @@ def _text(text: str) -> str:
     text = _URL.sub(lambda found: _address(found[0]), text)
     for pattern in (_PATH, _WINDOWS):
         text = pattern.sub(lambda found: _last(found[0]), text)
-    text = _NAMED_KEYS.sub(rf"\1\2{SECRET}", text)
-    text = _BEARER.sub(SECRET, text)
-    return _KEYS.sub(SECRET, text)
+    text = NAMED_KEYS.sub(rf"\1\2{SECRET}", text)
+    text = BEARER.sub(SECRET, text)
+    return KEYS.sub(SECRET, text)
 
 
 def _address(url: str) -> str:
@@ -130,9 +159,11 @@ def _address(url: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return SECRET
+    path = _PARAMETERS.sub("", parts.path)
     if _private(host):
-        return f"{parts.scheme}://private{parts.path.rstrip('/')}"
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return f"{parts.scheme}://private{path.rstrip('/')}"
+    query = _QUERIED.sub(lambda one: f"{one['name']}={SECRET}" if is_secret_name(one["name"]) else one[0], parts.query)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], path=path, query=query))
 
 
 def _private(host: str) -> bool:

@@ -14,12 +14,12 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from surveyeval import __version__
-from surveyeval.board.boards import Board, boards, why_apart
-from surveyeval.board.content import KINDS, board_content
+from surveyeval.board.agreement import agreed
+from surveyeval.board.boards import boards, why_apart
+from surveyeval.board.content import KINDS, MISSING_ROW, board_content
 from surveyeval.board.entries import Entry
 from surveyeval.board.records import as_csv, as_json, as_markdown, card_path
 from surveyeval.data.files import write_atomically
-from surveyeval.errors import RunError
 from surveyeval.metric.protocol import Metric
 from surveyeval.progress import Progress
 from surveyeval.reporting import figures
@@ -28,7 +28,6 @@ from surveyeval.reporting.escaping import printable
 from surveyeval.reporting.lines import Value
 from surveyeval.reporting.numbers import MISSING, difference, interval, number, percent
 from surveyeval.reporting.verdicts import direction
-from surveyeval.reporting.view import check_comparable
 
 __all__ = ["Site", "make_site"]
 
@@ -84,7 +83,11 @@ def make_site(
     """
     folder = Path(output)
     told = list(notes)
-    found = [_alike(board, told) for board in boards(entries)]
+    found = []
+    for board in boards(entries):
+        alike, left_out = agreed(board)
+        found.append(alike)
+        told += left_out
     contents = [board_content(board, metrics, progress) for board in found]
     (folder / "cards").mkdir(parents=True, exist_ok=True)
     for entry in {entry.id: entry for board in found for entry in board.entries}.values():
@@ -101,20 +104,6 @@ def make_site(
     write_atomically(folder / "leaderboard.md", as_markdown(contents, told, apart))
     unranked = sum(bool(board.unranked) for board in found)
     return Site(folder / "index.html", len(found) - unranked, unranked, tuple(told))
-
-
-def _alike(board: Board, notes: list[str]) -> Board:
-    """The board without entries whose yardsticks are not those of the others; run directories say which are right."""
-    ordered = sorted(board.entries, key=lambda entry: entry.run is None)
-    kept = ordered[:1]
-    for entry in ordered[1:]:
-        try:
-            check_comparable([kept[0].view, entry.view])
-        except RunError as error:
-            notes.append(f"{entry.model} ({entry.id[:8]}) is left out of {board.slug}: {str(error).split(';')[0]}.")
-        else:
-            kept.append(entry)
-    return Board(kept, board.elicitation, board.unranked)
 
 
 def _card(entry: Entry) -> tuple[str, str]:
@@ -163,6 +152,8 @@ def said(value: Value, unit: str) -> str:
     """A number, or why there is none."""
     if value.ok:
         return number(value.value, unit)
+    if value.status == MISSING_ROW:
+        return value.reason
     return "" if value.status in ("ok", "not_applicable") else value.status.replace("_", " ")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from surveyeval import __version__
 from surveyeval.board.reading import parse_json, read_archive, read_bytes
 from surveyeval.board.schema import FORMAT, check_shape, check_submitted
-from surveyeval.board.scrub import cleaned, command_of, scrubber
+from surveyeval.board.scrub import cleaned, command_of, scrubber, without_extras
 from surveyeval.board.small_cells import FEWEST, suppressed_estimates, suppressed_tables, too_small_arms
 from surveyeval.data.files import digest, write_atomically
 from surveyeval.engine.estimates import from_records, to_records
@@ -158,6 +158,12 @@ def _made(run: Run) -> Submission:
     estimates, fewer_values = suppressed_estimates(to_records(run.estimates), run.tables)
     manifest = {key: run.manifest[key] for key in _PUBLISHED if key in run.manifest}
     notes = [*manifest.get("notes", []), _said(fewer_rows, fewer_values)]
+    model, fingerprint = manifest["model"], manifest["model"]["fingerprint"]
+    details = without_extras(fingerprint.get("details", {}))
+    if details != fingerprint.get("details", {}):
+        # the fingerprint's value still stands for them, so that whoever has them can find that they are the same
+        notes.append("Further fields of requests (?extra=) are named, and what stood in them is left out.")
+    manifest["model"] = {**model, "fingerprint": {**fingerprint, "details": details}}
     identity = manifest["identity"]
     manifest = {**cleaned({**manifest, "notes": notes}, scrub), "identity": identity, "id": run.id}
     manifest["command"] = command_of(run.manifest, scrub)

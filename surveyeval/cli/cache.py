@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from surveyeval.cli.completion import complete_model, complete_task
-from surveyeval.cli.output import one_line, plural, print_entries, say, say_whole
+from surveyeval.cli.output import one_line, plural, print_entries, say, say_json, say_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +29,15 @@ def cache() -> None:
 
 
 @cache.command()
-def info() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON; sizes in bytes.")
+def info(as_json: bool) -> None:
     """Tell what the response cache holds, and where."""
     from surveyeval import api
 
     held = api.cache_info()
+    if as_json:
+        say_json(held.to_dict())
+        return
     say_whole(held.path)
     if held.problem:
         say(f"The file cannot be read: {one_line(held.problem)}. Runs go on without it.", style="red", indent=2)

@@ -106,15 +106,15 @@ def _print_pair(rows: Any) -> None:
 
 def _texts(row: Row) -> tuple[str, ...]:
     from surveyeval.reporting.labels import small_p, unit_of
-    from surveyeval.reporting.numbers import difference, interval, number
+    from surveyeval.reporting.numbers import difference, interval
 
     unit = unit_of(row, loss=True)
     tested = row["outcome"] != "band"
     return (
         difference(row["value"], unit),
-        interval(row["low"], row["high"], unit),
+        interval(row["low"], row["high"], unit).removesuffix("%"),  # of shares: points, as the difference beside it
         small_p(row["p_adjusted"]),
-        number(row["detectable"], unit) if tested else "",
+        difference(row["detectable"], unit).removeprefix("+") if tested else "",
         row["outcome"] if tested else "no test",
     )
 
@@ -126,6 +126,8 @@ def _reading(result: Comparison) -> list[str]:
         "p: t test of the difference, adjusted for all pairs and lines of one measure (Benjamini-Hochberg); better and worse at "
         ".05. least: smallest difference that this many people would tell apart in four of five studies.",
     ]
+    if (result.table["name"] == "unique_patterns").any():
+        told.append("Distinct answer patterns: the difference is one of log ratios to people's number.")
     if (result.table["outcome"] == "band").any():
         told.append("no test: values that jump have no valid interval; the band of differences over splits is shown.")
     told += _known(result.table)
@@ -135,9 +137,10 @@ def _reading(result: Comparison) -> list[str]:
 
 def _known(table: Any) -> list[str]:
     """Of intervals that are known to miss their level, by how much."""
+    from surveyeval.engine.known_coverage import COVERAGE_FLAGS
     from surveyeval.reporting.labels import label_of
 
-    flagged = table[table["flags"].str.contains("covers_", regex=False)]
+    flagged = table[table["flags"].str.contains(COVERAGE_FLAGS)]
     by_reason: dict[str, dict[str, None]] = {}
     for row in flagged.to_dict("records"):
         by_reason.setdefault(row["reason"].rpartition("; ")[2], {})[one_line(label_of(row))] = None

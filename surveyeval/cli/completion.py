@@ -46,12 +46,15 @@ def complete_elicitation(ctx: click.Context, param: click.Parameter, incomplete:
 
 
 def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Beginnings of model strings."""
+    """Beginnings of model strings, after ``NAME=`` too."""
     from surveyeval.plugins import installed
 
+    name, equals, text = incomplete.partition("=")
+    if not equals or ":" in name:  # a name has no colon; the = of an option comes after one
+        name, equals, text = "", "", incomplete
     plugins = installed(load=False)
     schemes = [f"{entry.name}:" for plugin in plugins for entry in plugin.registered if entry.kind == "model"]
-    return [text for text in (*_MODELS, *schemes) if text.startswith(incomplete)]
+    return [f"{name}{equals}{known}" for known in (*_MODELS, *schemes) if known.startswith(text)]
 
 
 def complete_metric(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

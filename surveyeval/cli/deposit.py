@@ -77,11 +77,12 @@ def disclose(run: str, output: str | None, as_json: bool, folder: str) -> None:
     """What a paper should disclose of a run, filled in where the run knows, with a methods paragraph."""
     from surveyeval.engine.common import find_run
     from surveyeval.engine.readable import understood
+    from surveyeval.engine.tried import tried_now
     from surveyeval.reporting.disclosure import disclosure, markdown
 
     opened = find_run(run, folder)
     with understood(opened.folder):
-        found = disclosure(opened.manifest)
+        found = disclosure(opened.manifest, tried_now(opened.manifest))
     if as_json:
         import json
 

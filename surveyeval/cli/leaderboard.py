@@ -24,7 +24,8 @@ __all__ = ["export", "leaderboard"]
 )
 @click.option("--folder", default="runs", help="Where runs named by a beginning are looked up.  [default: runs]")
 @click.option("--check", is_flag=True, help="Check submissions against themselves, and write nothing.")
-def leaderboard(runs: Sequence[str], output: str, folder: str, check: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="With --check: print everything as JSON.")
+def leaderboard(runs: Sequence[str], output: str, folder: str, check: bool, as_json: bool) -> None:
     """Make a static site of runs and submissions, ranked where that is fair.
 
     RUNS are run directories, folders of them, beginnings of names of runs, or files that `surveyeval export` made. Needs no
@@ -35,8 +36,10 @@ def leaderboard(runs: Sequence[str], output: str, folder: str, check: bool) -> N
     from surveyeval.cli.progress import progress_for_terminal
 
     if check:
-        _check(runs)
+        _check(runs, as_json=as_json)
         return
+    if as_json:
+        raise ConfigError("--json goes with --check", hint="a site has its rows in leaderboard.json")
     site = api.leaderboard(runs, output=output, folder=folder, progress=progress_for_terminal())
     say()
     say(f"{plural(site.boards, 'board')} with a ranking, {site.unranked} without.")
@@ -45,18 +48,27 @@ def leaderboard(runs: Sequence[str], output: str, folder: str, check: bool) -> N
     say_whole(f"Leaderboard: {site.index}")
 
 
-def _check(files: Sequence[str]) -> None:
+def _check(files: Sequence[str], *, as_json: bool) -> None:
     from pathlib import Path
 
     from surveyeval import api
 
     wrong: list[Problem] = []
+    outcomes = []
     for file in files:
         if Path(file).is_dir():
             raise ConfigError(f"{file} is a folder", hint="--check takes files that `surveyeval export` made")
         checked = api.check_submission(file)
-        _print(file, checked)
+        outcomes.append({"file": file, **checked.to_dict()})
+        if not as_json:
+            _print(file, checked)
         wrong += [Problem(problem, file=file) for problem in checked.problems]
+    if as_json:
+        from surveyeval.cli.output import say_json
+
+        say_json(outcomes)
+        if wrong:
+            raise click.exceptions.Exit(DataError.exit_code)
     if wrong:
         raise DataError(problems=wrong)
 

@@ -92,8 +92,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal without Unicode gets escapes, not an error
             stream.reconfigure(errors="backslashreplace")
+    if "_SURVEYEVAL_COMPLETE" in os.environ:
+        from surveyeval.cli.shells import register
+
+        register()
     try:
-        cli(standalone_mode=False, prog_name="surveyeval")
+        code = cli(standalone_mode=False, prog_name="surveyeval")
+        sys.stdout.flush()
     except click.exceptions.Abort:
         raise SystemExit(_interrupted()) from None
     except KeyboardInterrupt:
@@ -105,21 +110,42 @@ def main() -> None:
         error.show(file=said)
         say(said.getvalue().rstrip(), stderr=True)
         raise SystemExit(2) from None
-    except click.exceptions.Exit as leaving:
-        raise SystemExit(leaving.exit_code) from None
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         raise SystemExit(1) from None
     except SurveyevalError as error:
-        from surveyeval.cli.output import clean, print_error
-
-        if debug:
-            import traceback
-
-            click.echo(clean(traceback.format_exc()).rstrip(), err=True)
-        else:
-            print_error(error)
+        _say(error, debug)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.filename is None:  # what is printed may be what found no room
+            _leave_stdout()
+        of_the_system = SurveyevalError(error.strerror or str(error) or type(error).__name__, file=_place(error))
+        _say(of_the_system, debug)
+        raise SystemExit(of_the_system.exit_code) from None
+    if isinstance(code, int) and code:  # a command that was left with `click.exceptions.Exit` returns its exit code
+        raise SystemExit(code)
+
+
+def _say(error: SurveyevalError, debug: bool) -> None:
+    from surveyeval.cli.output import clean, print_error
+
+    if debug:
+        import traceback
+
+        click.echo(clean(traceback.format_exc()).rstrip(), err=True)
+    else:
+        print_error(error)
+
+
+def _place(error: OSError) -> str | None:
+    """The file that an error of the system is about, where it says so."""
+    name = error.filename
+    return os.fsdecode(name) if isinstance(name, str | bytes) else None
+
+
+def _leave_stdout() -> None:
+    """Let what is still to be printed go nowhere: Python would try again at its end, and fail aloud."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted() -> int:

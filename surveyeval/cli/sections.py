@@ -11,7 +11,7 @@ from surveyeval.cli.output import console, one_line, width
 __all__ = ["Entry", "print_sections"]
 
 #: Labels are wrapped, but not below this many columns.
-_LABEL = 20
+_LABEL = 19
 _GAP = "  "
 
 

@@ -58,14 +58,14 @@ def _print_sizes(context: Context) -> None:
 
 
 def _print_asking(context: Context) -> None:
-    """How language models were asked, where that is not the usual way, and what could not be used."""
-    from surveyeval.reporting.asking import asked_differently, elicited, unusable_said
+    """How language models were asked, where that is not the usual way, what could not be used, and what is too good."""
+    from surveyeval.reporting.asking import asked_differently, elicited, nearer, unusable_said
 
     if asked_differently(context):
         say(one_line(asked_differently(context)), style="yellow")
     elif {asking for asking in context.asked if asking} - {"choice"}:
         say(f"Answers were obtained {one_line(elicited(context))}.")
-    for sentence in unusable_said(context, least=0.0):
+    for sentence in (*unusable_said(context, least=0.0), *nearer(context)):
         say(one_line(sentence), style="yellow")
 
 

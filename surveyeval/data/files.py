@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -10,7 +11,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["digest", "file_hashes", "held", "replacing", "sync_folder", "write_atomically"]
+from surveyeval.errors import RunError
+
+__all__ = [
+    "DISK",
+    "digest",
+    "file_hashes",
+    "held",
+    "replacing",
+    "sync_folder",
+    "write_atomically",
+    "written_to",
+]
+
+#: What a disk can be: full in three ways, read-only, broken.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def digest(content: object) -> str:
@@ -19,8 +34,37 @@ def digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@contextmanager
+def written_to(path: Path | str) -> Iterator[None]:
+    """Say what a disk that takes nothing means for a file that is being written.
+
+    Raises
+    ------
+    RunError
+        Instead of an OSError of a disk that is full, read-only or broken, which is its cause.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        raise RunError(
+            f"cannot be written: {os.strerror(error.errno)}",
+            file=str(path),
+            hint="make room, or name another place, and give the command again",
+        ) from error
+
+
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader sees the old or the new one, never a part."""
+    """Write a file so that a reader sees the old or the new one, never a part.
+
+    Raises
+    ------
+    RunError
+        When the disk is full, read-only or broken.
+    OSError
+        When it cannot be written for another reason.
+    """
     data = content.encode() if isinstance(content, str) else content
     with replacing(path) as temporary, temporary.open("wb") as stream:
         stream.write(data)
@@ -34,16 +78,22 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Two processes have a place each, so that the last one wins and none finds half of the other's. What could not be written
     is removed, so that a full disk is not left fuller.
+
+    Raises
+    ------
+    RunError
+        When the disk is full, read-only or broken.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except Exception:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with written_to(path):
+        try:
+            yield temporary
+            temporary.replace(path)
+        except Exception:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
 
 
 def file_hashes(folder: Path, *names: str) -> dict[str, str]:

@@ -18,6 +18,8 @@ from surveyeval.errors import DataError, MissingExtraError
 
 __all__ = ["read_statistical"]
 
+#: Measurement levels of SPSS; other files say "unknown".
+_MEASURES = ("nominal", "ordinal", "scale")
 _Read = Callable[..., tuple[dict[str, list[Any]], Any]]
 
 
@@ -73,6 +75,11 @@ def read_statistical(raw: bytes, path: Path, sha256: str, encoding: str = "utf-8
         labels={name: words for name, words in labels.items() if words},
         questions={str(name): str(text) for name, text in about.column_names_to_labels.items() if text},
         user_missing={name: found for name, found in user_missing.items() if found},
+        measures={
+            name: measure
+            for name, original in zip(header, about.column_names, strict=True)
+            if (measure := (about.variable_measure or {}).get(original, "")) in _MEASURES
+        },
     )
 
 

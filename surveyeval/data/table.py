@@ -39,6 +39,8 @@ class Table:
         Columns of the file that are not in `frame` since they tell who people are, with what they tell.
     notes : tuple of str, optional
         What reading did that a person should know.
+    measures : mapping of str to str, optional
+        Column -> ``nominal``, ``ordinal`` or ``scale``, where the file says how its codes are to be read.
     """
 
     frame: pd.DataFrame
@@ -50,6 +52,7 @@ class Table:
     user_missing: Mapping[str, frozenset[str]] = field(default_factory=dict)
     withheld: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    measures: Mapping[str, str] = field(default_factory=dict)
 
     def line(self, row: int) -> int | None:
         """Line of a row in the file; None where the source has no lines."""

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from surveyeval.reporting.labels import axis_titles, label_of, unit_of
-from surveyeval.reporting.numbers import MISSING, number, with_interval
+from surveyeval.reporting.numbers import MISSING, difference_with_interval, number, with_interval
+from surveyeval.reporting.quantities import floor_label
 
 if TYPE_CHECKING:
     from surveyeval.engine.run import Run
 
 __all__ = ["estimates_csv", "estimates_latex", "latex"]
 
+_SAMPLE = ("matched", "reference", "excess", "recovered")
+_SAMPLE_HEADS = ("Measure", "Simulated", "People", "Excess (95% interval)", "Recovered (95% interval)")
+_INDIVIDUAL = ("estimate", "reference", "gain_over_floor", "gain_over_cell")
 _KEY = ["metric", "name", "item", "group", "arm", "regression", "term", "rule", "block"]
 _ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -45,49 +49,84 @@ def estimates_latex(run: Run) -> str:
     """The headlines of a run as a table for LaTeX with the package booktabs.
 
     A row for each headline: the simulation and people on halves of equal size, what the simulation adds to people's own
-    difference, and how much of the way from the best floor to people it goes, with 95% intervals. What could not be estimated is a
-    dash; all reasons are in the long form.
+    difference, and how much of the way from the best floor to people it goes, with 95% intervals. Individuals have heads of
+    their own: the value for all test people, people's own second answers where they were asked twice, and how much better the
+    value is than the floor's and than the cell's (positive is better). What could not be estimated is a dash; all reasons, all
+    floors and everything else that is not in these columns are in the long form.
     """
     table = run.estimates
-    rows = table[table["headline"] & table["quantity"].isin(["matched", "reference", "excess", "recovered"])]
+    rows = table[table["headline"] & table["quantity"].isin([*_SAMPLE, *_INDIVIDUAL])]
     found: dict[tuple[Any, ...], dict[str, Mapping[Any, Any]]] = {}
     for row in rows.to_dict("records"):
         found.setdefault((row["axis"], *(row[name] for name in _KEY)), {})[row["quantity"]] = row
+    sample = {key: parts for key, parts in found.items() if "estimate" not in parts}
+    alone = {key: parts for key, parts in found.items() if "estimate" in parts}
     lines = [
         r"% \usepackage{booktabs}",
         f"% surveyeval {latex(str(run.manifest['surveyeval']))}, run {run.id}",
         r"\begin{tabular}{lrrll}",
         r"\toprule",
-        r"Measure & Simulated & People & Excess (95\% interval) & Recovered (95\% interval) \\",
     ]
-    for key, title in axis_titles(rows):
-        lines += [r"\midrule", rf"\multicolumn{{5}}{{l}}{{\emph{{{latex(title)}}}}} \\"]
-        for (axis, *_), parts in found.items():
-            if axis == key:
-                lines.append(_line(parts))
+    floor = _floor(alone)
+    gains = ("Measure", "Simulated", "People", f"Gain over {floor} (95% interval)", "Gain over cell (95% interval)")
+    for blocks, heads, line in ((alone, gains, _individual), (sample, _SAMPLE_HEADS, _line)):
+        if blocks:
+            lines += [*([r"\midrule"] if lines[-1] != r"\toprule" else []), " & ".join(map(latex, heads)) + r" \\"]
+        for key, title in axis_titles(rows):
+            own = [line(parts) for (axis, *_), parts in blocks.items() if axis == key]
+            if own:
+                lines += [r"\midrule", rf"\multicolumn{{5}}{{l}}{{\emph{{{latex(title)}}}}} \\", *own]
     said = "synthetic rows" if run.manifest["task"]["provenance"] != "human" else "people"
     note = f"{run.manifest['task']['title']}; model {run.model}; {run.manifest['split']['test']} test {said}"
+    if alone:
+        note += f"; gains over baselines, {floor}: {floor_label(floor)}, cell: {floor_label('cell')}"
     lines += [r"\bottomrule", r"\end{tabular}", rf"% Note: {latex(note)}."]
     text = "\n".join(lines) + "\n"
     return text if said == "people" else text.replace(" & People & ", " & Synthetic rows & ")
 
 
+def _floor(alone: Mapping[Any, Mapping[str, Mapping[Any, Any]]]) -> str:
+    """The floor that the individual measures share, by the name of its baseline."""
+    floors = {str(parts["estimate"]["floor_name"]) for parts in alone.values()}
+    return floors.pop() if len(floors) == 1 else "the floor"
+
+
 def _line(parts: Mapping[str, Mapping[Any, Any]]) -> str:
     first = next(iter(parts.values()))
-    unit = unit_of(first)
+    unit, loss = unit_of(first), unit_of(first, loss=True)
+    return _cells(
+        label_of(first),
+        _value(parts, "matched", unit),
+        _value(parts, "reference", unit),
+        _whole(parts, "excess", loss),
+        _whole(parts, "recovered", "ratio"),
+    )
 
-    def value(name: str) -> str:
-        row = parts.get(name)
-        return MISSING if row is None or row["status"] != "ok" else number(row["value"], unit)
 
-    def whole(name: str, unit: str) -> str:
-        row = parts.get(name)
-        return (
-            MISSING
-            if row is None or row["status"] != "ok"
-            else with_interval(row["value"], row["low"], row["high"], unit)
-        )
+def _individual(parts: Mapping[str, Mapping[Any, Any]]) -> str:
+    first = parts["estimate"]
+    unit, loss = unit_of(first), unit_of(first, loss=True)
+    return _cells(
+        label_of(first),
+        _value(parts, "estimate", unit),
+        _value(parts, "reference", unit),
+        _whole(parts, "gain_over_floor", loss),
+        _whole(parts, "gain_over_cell", loss),
+    )
 
-    loss = unit_of(first, loss=True)
-    cells = [label_of(first), value("matched"), value("reference"), whole("excess", loss), whole("recovered", "ratio")]
-    return "  " + " & ".join(latex(cell) for cell in cells) + r" \\"
+
+def _cells(*texts: str) -> str:
+    return "  " + " & ".join(map(latex, texts)) + r" \\"
+
+
+def _value(parts: Mapping[str, Mapping[Any, Any]], name: str, unit: str) -> str:
+    row = parts.get(name)
+    return MISSING if row is None or row["status"] != "ok" else number(row["value"], unit)
+
+
+def _whole(parts: Mapping[str, Mapping[Any, Any]], name: str, unit: str) -> str:
+    row = parts.get(name)
+    if row is None or row["status"] != "ok":
+        return MISSING
+    printed = with_interval if name == "recovered" else difference_with_interval
+    return printed(row["value"], row["low"], row["high"], unit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from surveyeval.data.cells import escaped
-from surveyeval.data.files import write_atomically
+from surveyeval.data.files import replacing, write_atomically
 from surveyeval.data.sample import State
 from surveyeval.deposit.simulated import SimulatedFile
 from surveyeval.deposit.variables import STATES, Variable
-from surveyeval.errors import ConfigError, MissingExtraError
+from surveyeval.errors import ConfigError, MissingExtraError, RunError
 
 __all__ = ["FORMATS", "write_simulated"]
 
@@ -44,6 +45,8 @@ def write_simulated(content: SimulatedFile, path: Path, *, escape: bool = True) 
     ------
     ConfigError
         When there is no such format, or the file cannot be written.
+    RunError
+        When the disk is full, read-only or broken.
     MissingExtraError
         When a file of SPSS or Stata is written without pyreadstat.
     """
@@ -57,7 +60,7 @@ def write_simulated(content: SimulatedFile, path: Path, *, escape: bool = True) 
         if kind in ("sav", "dta"):
             _statistical(content, path, kind)
             return [path]
-        codebook = path.with_name(f"{path.stem}-codebook.csv")
+        codebook = path.with_name(f"{path.stem}-{path.suffix[1:].lower()}-codebook.csv")
         write_atomically(codebook, _csv(list(_codebook(content)), escape))
         if kind == "csv":
             write_atomically(path, _csv(_rows(content), escape))
@@ -123,9 +126,10 @@ def _parquet(content: SimulatedFile, path: Path) -> None:
         columns.append(pyarrow.array(cells, type=kind))
         fields.append(pyarrow.field(one.name, kind, metadata={"survey": json.dumps(about, ensure_ascii=False)}))
     schema = pyarrow.schema(fields, metadata={"label": content.label, "simulated": "true", "run": content.run})
-    temporary = path.with_name(f".{path.name}.tmp")
-    parquet.write_table(pyarrow.Table.from_arrays(columns, schema=schema), temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        parquet.write_table(pyarrow.Table.from_arrays(columns, schema=schema), stream)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _statistical(content: SimulatedFile, path: Path, kind: str) -> None:
@@ -151,23 +155,29 @@ def _statistical(content: SimulatedFile, path: Path, kind: str) -> None:
             labels[one.name] = {code: _cut(label, 32_000 if stata else 120) for code, label in words.items()}
     frame = pd.DataFrame(columns)
     about = [_cut(one.label, 80 if stata else 255) for one in content.variables]
-    temporary = path.with_name(f".{path.name}")
     common: dict[str, Any] = {"column_labels": about, "variable_value_labels": labels}
-    if stata:
-        pyreadstat.write_dta(
-            frame, str(temporary), file_label=_cut(content.label, 80), missing_user_values=missing, version=15, **common
-        )
-    else:
-        measure = {name: _measure(one) for name, one in zip(content.names, content.variables, strict=True)}
-        pyreadstat.write_sav(
-            frame,
-            str(temporary),
-            file_label=_cut(content.label, 64),
-            missing_ranges=missing,
-            variable_measure=measure,
-            **common,
-        )
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        try:
+            if stata:
+                about_file = _cut(content.label, 80)
+                pyreadstat.write_dta(
+                    frame, str(temporary), file_label=about_file, missing_user_values=missing, version=15, **common
+                )
+            else:
+                measure = {name: _measure(one) for name, one in zip(content.names, content.variables, strict=True)}
+                pyreadstat.write_sav(
+                    frame,
+                    str(temporary),
+                    file_label=_cut(content.label, 64),
+                    missing_ranges=missing,
+                    variable_measure=measure,
+                    **common,
+                )
+        except pyreadstat.ReadstatError as error:  # it does not say which error of the system it was
+            said = "make room if the disk is full, or name another place"
+            raise RunError(f"cannot be written: {error}", file=str(path), hint=said) from error
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def _typed(variable: Variable) -> Any:

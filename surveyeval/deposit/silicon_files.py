@@ -21,6 +21,7 @@ from surveyeval.deposit.simulated import pseudonyms
 from surveyeval.deposit.written import Written
 from surveyeval.engine.common import divided, reopen, samples_of
 from surveyeval.engine.run import Run
+from surveyeval.engine.tried import tried_now
 from surveyeval.errors import ConfigError, DataError
 from surveyeval.task.human import SIMULATED
 from surveyeval.task.load import load_task
@@ -190,7 +191,7 @@ def write_tier(
     if manifest is not None:
         from surveyeval.reporting.disclosure import disclosure, markdown
 
-        write_atomically(folder / "registration.md", markdown(disclosure(manifest)))
+        write_atomically(folder / "registration.md", markdown(disclosure(manifest, tried_now(manifest))))
         files.append(folder / "registration.md")
     return Written(tuple(files), found.people.paired and bool(found.task.profile) and tier == 1)
 

@@ -52,7 +52,8 @@ def write_sample(
     files = write_simulated(content, path, escape=escape)
     if programs and content.items:
         for ending, text in ((".R", r_program(content, path)), (".py", python_program(content, path))):
-            beside = path.with_name(f"{path.stem}-read{ending}")
+            # named by its format: the same sample for another program has other programs
+            beside = path.with_name(f"{path.stem}-{path.suffix[1:].lower()}-read{ending}")
             write_atomically(beside, text)
             files.append(beside)
     return Written(tuple(files), bool(run.responses["paired"].all()))

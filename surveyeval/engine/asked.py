@@ -11,7 +11,7 @@ from surveyeval.model.prepare import UsesPilot
 from surveyeval.model.protocol import LanguageModel, Respondent
 from surveyeval.model.sending import leaving as columns_leaving
 
-__all__ = ["asked_in", "leaving"]
+__all__ = ["asked_in", "leaving", "way_of_asking"]
 
 
 def asked_in(model: Respondent | LanguageModel, options: RunOptions) -> dict[str, Any] | None:
@@ -22,8 +22,11 @@ def asked_in(model: Respondent | LanguageModel, options: RunOptions) -> dict[str
     dict
         ``text`` as it is written with its options, ``name``, and ``distribution``: whether it gives probabilities.
     """
-    if not isinstance(model, LanguageModel):
-        return None
+    return way_of_asking(options) if isinstance(model, LanguageModel) else None
+
+
+def way_of_asking(options: RunOptions) -> dict[str, Any]:
+    """How language models are asked with these options, as `asked_in` says it."""
     elicitation = build_elicitation(options.elicitation)
     return {"text": options.elicitation, "name": elicitation.name, "distribution": elicitation.distribution}
 

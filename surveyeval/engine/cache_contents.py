@@ -7,8 +7,10 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from surveyeval.engine.cache import connected, path_of_responses
 from surveyeval.engine.cache_keys import own_code
@@ -78,6 +80,26 @@ class Contents:
     outdated: int = 0
     beside: Sequence[Beside] = field(default=())
     problem: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; times are in UTC."""
+
+        def asked(group: Group) -> dict[str, Any]:
+            times = {name: getattr(group, name) for name in ("first", "last")}
+            return asdict(group) | {
+                name: datetime.fromtimestamp(stamp, UTC).isoformat(timespec="seconds") for name, stamp in times.items()
+            }
+
+        return {
+            "path": str(self.path),
+            "size": self.size,
+            "blocks": self.blocks,
+            "interviews": self.interviews,
+            "outdated_blocks": self.outdated,
+            "problem": self.problem or None,
+            "groups": [asked(group) for group in self.groups],
+            "beside": [asdict(one) for one in self.beside],
+        }
 
     @property
     def blocks(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from surveyeval.engine.closeness import NEARER, too_close
 from surveyeval.engine.common import check_pairable, common_people, distinct_names, divided, reopen, samples_of
 from surveyeval.engine.compare import compare_samples
 from surveyeval.engine.run import Run
@@ -35,7 +36,7 @@ class Comparison:
     table : DataFrame
         See `surveyeval.engine.compare.compare_samples`.
     notes : tuple of str
-        What the runs differ in apart from the model.
+        What the runs differ in apart from the model, and which of them are nearer to people than people are to each other.
     """
 
     task: str
@@ -82,6 +83,14 @@ def compare_runs(
         splits=splits or (asked.pop() if len(asked) == 1 else None),
         progress=progress,
     )
+    notes = [
+        *notes,
+        *(
+            f"{name} is {NEARER}"
+            for name, run in zip(names, runs, strict=True)
+            if run.scored and too_close(run.estimates, run.manifest["model"]["name"])
+        ),
+    ]
     described = runs[0].manifest["task"]
     return Comparison(
         task.name, described["title"], described["provenance"], tuple(names), people.n, table, tuple(notes)

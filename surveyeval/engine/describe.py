@@ -196,6 +196,7 @@ def _means(task: Task, human: Sample, simulated: Sequence[Sample], survey: Surve
 def _coefficients(task: Task, human: Sample, simulated: Sample) -> Iterator[Row]:
     for regression in task.spec.regressions:
         head: Row = {"regression": regression.name, "formula": regression.formula, "family": regression.family}
+        head["event"] = task.event_label(regression)
         people, model = task.design(human, regression), task.design(simulated, regression)
         rule = task.spec.source.lonely_psu
         fits = [_fit(sample, design, regression, rule) for sample, design in ((human, people), (simulated, model))]

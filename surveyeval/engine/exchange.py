@@ -25,7 +25,15 @@ from surveyeval.engine.tracks import loss_of
 from surveyeval.metric.protocol import Comparison, Metric
 from surveyeval.task.task import Task
 
-__all__ = ["Pool", "by_binding", "by_weights", "dealt_within_arms", "exchanged_within_units", "observed_loss"]
+__all__ = [
+    "Pool",
+    "by_binding",
+    "by_weights",
+    "dealt_within_arms",
+    "exchanged_within_units",
+    "observed_loss",
+    "under_exchange",
+]
 
 FloatArray = NDArray[np.float64]
 RoleArray = NDArray[np.int8]
@@ -122,6 +130,15 @@ def dealt_within_arms(pool: Pool, times: int, seed: int) -> Iterator[RoleArray]:
 def _sizes(times: int, chunk: int) -> Iterator[int]:
     for start in range(0, times, chunk):
         yield min(chunk, times - start)
+
+
+def under_exchange(metric: Metric) -> Metric:
+    """The metric whose losses are compared: another one where its own loss is in a unit found from people.
+
+    People change places too, so the unit would change with every exchange, and might vanish.
+    """
+    make: Callable[[], Metric] | None = getattr(metric, "under_exchange", None)
+    return metric if make is None else make()
 
 
 def by_weights(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,7 +14,7 @@ from surveyeval.data.sample import Sample
 from surveyeval.data.split import Split, make_split
 from surveyeval.engine.manifest import RunOptions
 from surveyeval.engine.readable import MOST_DRAWS
-from surveyeval.errors import ConfigError, RunError, did_you_mean
+from surveyeval.errors import ConfigError, DataError, RunError, did_you_mean
 from surveyeval.model.build import NamedModel, build_elicitation, check_elicitation
 from surveyeval.model.prepare import check as check_pilot
 from surveyeval.model.protocol import Checked, LanguageModel, Respondent, Trained
@@ -123,12 +123,33 @@ def prepare(
             "no test people are left: the adapter was trained on all of them",
             hint="train on the task's pilot pool (`--pilot` counts from it), or use other data",
         )
-    test = human.sample.take(kept if options.limit is None else kept[: options.limit])
-    design_of(test, task.spec.source.lonely_psu, file=task.file)  # refused before any model has worked
+    everybody = human.sample.take(kept)
+    test = everybody if options.limit is None else human.sample.take(kept[: options.limit])
+    _check_design(task, test, everybody)  # refused before any model has worked
     for named in models:
         if isinstance(named.model, Respondent) and named.model.capabilities.needs_pilot:
             named.model.fit(task, pilot)
     return Experiment(task, human, split, pilot, test, options, len(test_rows) - len(kept), send_profiles)
+
+
+def _check_design(task: Task, test: Sample, everybody: Sample) -> None:
+    """Refuse strata with one PSU; where only a limit makes them so, the task is not to be changed for it.
+
+    Raises
+    ------
+    DataError
+    """
+    rule = task.spec.source.lonely_psu
+    try:
+        design_of(test, rule, file=task.file)
+    except DataError as error:
+        if test.n == everybody.n:
+            raise
+        design_of(everybody, rule, file=task.file)  # what holds without a limit is said as it is
+        first = f"a larger --limit avoids it: these are {test.n} of {everybody.n} test people, and among all of them it is not so"
+        raise DataError(
+            problems=[replace(one, hint=f"{first}. Otherwise {one.hint}") for one in error.problems]
+        ) from error
 
 
 def check_model(model: object, task: Task, everybody: Sample, hidden: frozenset[str], send_profiles: bool) -> None:

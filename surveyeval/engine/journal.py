@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from surveyeval.data.files import sync_folder
+from surveyeval.data.files import sync_folder, written_to
 
 __all__ = ["Journal", "Replies", "checked_line", "checked_text"]
 
@@ -55,19 +55,26 @@ class Replies:
         return dict(self._read())
 
     def put(self, replies: Mapping[str, Any]) -> None:
-        """Keep replies, and wait until they are on disk."""
+        """Keep replies, and wait until they are on disk.
+
+        Raises
+        ------
+        RunError
+            When the disk is full, read-only or broken.
+        """
         known, fresh = self._read(), not self.path.exists()
         lines = [
             checked_line(json.dumps([key, reply], separators=(",", ":")).encode()) for key, reply in replies.items()
         ]
-        with self.path.open("r+b" if not fresh else "wb") as stream:
-            stream.seek(self._end)
-            stream.truncate()  # what a kill left of a line
-            stream.write(b"".join(lines))
-            stream.flush()
-            os.fsync(stream.fileno())
-        if fresh:
-            sync_folder(self.path.parent)
+        with written_to(self.path):
+            with self.path.open("r+b" if not fresh else "wb") as stream:
+                stream.seek(self._end)
+                stream.truncate()  # what a kill left of a line
+                stream.write(b"".join(lines))
+                stream.flush()
+                os.fsync(stream.fileno())
+            if fresh:
+                sync_folder(self.path.parent)
         self._end += sum(map(len, lines))
         known |= replies
 

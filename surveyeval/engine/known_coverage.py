@@ -17,10 +17,14 @@ from surveyeval.data.sample import NO_ARM, Sample
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KNOWN", "Known", "known_coverage", "with_known_coverage"]
+__all__ = ["COVERAGE_FLAGS", "KNOWN", "Known", "known_coverage", "with_known_coverage"]
 
+#: What finds the flags of such rows, as a regular expression.
+COVERAGE_FLAGS = "covers_|coverage_unknown"
 #: Numbers of people that were simulated; a study counts as one of the nearest, on a logarithmic scale.
 SIZES = (60, 250, 1000)
+#: PSUs of these sizes in strata and PSUs; a study with fewer PSUs for its size counts as the smaller one.
+PSUS = {60: 12, 250: 48, 1000: 96}
 
 
 @dataclass(frozen=True)
@@ -35,32 +39,36 @@ class Known:
         People drawn one by one; with unequal weights; in strata or PSUs; one by one into the arms of an experiment.
     size : int
         One of `SIZES`.
-    covered, nominal : float
+    covered : float or None
+        In percent. None: too few simulated studies gave such an interval to say.
+    nominal : float
         In percent.
     """
 
     kind: str
     sampling: str
     size: int
-    covered: float
+    covered: float | None
     nominal: float = 95.0
 
     @property
     def flag(self) -> str:
-        """For the column ``flags``: ``covers_92%``."""
-        return f"covers_{self.covered:.0f}%"
+        """For the column ``flags``: ``covers_92%``, or ``coverage_unknown``."""
+        return "coverage_unknown" if self.covered is None else f"covers_{self.covered:.0f}%"
 
     def __str__(self) -> str:
         drawn = {
-            "simple": "", "weighted": " with weights", "clustered": " in strata and PSUs", "experiment": " in 8 arms",
+            "simple": "", "weighted": " with weights", "clustered": f" in strata and {PSUS[self.size]} PSUs",
+            "experiment": " in 8 arms",
         }[self.sampling]  # fmt: skip
-        return (
-            f"{self.nominal:.0f}% intervals of this kind contained what they are about in {self.covered:.0f}% of simulated studies "
-            f"of about {self.size:,} people{drawn}"
-        )
+        studies = f"simulated studies of about {self.size:,} people{drawn}"
+        if self.covered is None:
+            return f"few {studies} gave an interval of this kind, so that nobody knows how often it contains what it is about"
+        return f"{self.nominal:.0f}% intervals of this kind contained what they are about in {self.covered:.0f}% of {studies}"
 
 
-#: What is starred in docs/explanation/coverage.md, to whole percents, of several simulators the one that is farther off; a test compares the two.
+#: What is starred in docs/explanation/coverage.md, to whole percents, of several simulators the one that is farther off, and then
+#: what rests on few studies there; a test compares the two.
 KNOWN = (
     Known("ols", "weighted", 60, 92),
     Known("ols", "clustered", 60, 99),
@@ -68,14 +76,12 @@ KNOWN = (
     Known("sd_ratio equivalence", "weighted", 60, 85, 90),
     Known("js_distance matched", "clustered", 60, 88),
     Known("js_distance gain_over_cell", "clustered", 60, 86),
-    Known("js_distance recovered", "simple", 60, 33),
     Known("js_distance recovered", "simple", 250, 60),
     Known("js_distance recovered", "clustered", 1000, 84),
-    Known("js_distance difference", "experiment", 60, 99),
     Known("js_distance difference", "experiment", 250, 100),
     Known("js_distance difference", "experiment", 1000, 100),
+    Known("sd_ratio matched", "clustered", 60, 89),
     Known("sd_ratio difference", "simple", 250, 100),
-    Known("sd_ratio difference", "simple", 1000, 99),
     Known("gap reference", "clustered", 60, 88),
     Known("gap matched", "weighted", 60, 88),
     Known("gap matched", "clustered", 60, 88),
@@ -83,14 +89,21 @@ KNOWN = (
     Known("gap gain_over_cell", "clustered", 60, 83),
     Known("gap recovered", "weighted", 250, 71),
     Known("gap recovered", "clustered", 250, 84),
-    Known("gap difference", "experiment", 1000, 99),
-    Known("coherence difference", "simple", 60, 99),
     Known("unique_patterns difference", "experiment", 60, 100),
     Known("unique_patterns difference", "experiment", 250, 100),
     Known("unique_patterns difference", "experiment", 1000, 100),
     Known("coverage difference", "simple", 60, 100),
     Known("coverage difference", "simple", 250, 100),
-)
+    *(
+        Known(f"{metric} recovered", sampling, size, None)
+        for metric, sampling, size in (
+            ("js_distance", "simple", 60), ("js_distance", "weighted", 60), ("js_distance", "weighted", 250),
+            ("js_distance", "clustered", 60), ("js_distance", "clustered", 250), ("gap", "simple", 60),
+            ("gap", "weighted", 60), ("gap", "clustered", 60), ("coherence", "simple", 60), ("coverage", "simple", 250),
+            ("unique_patterns", "experiment", 250),
+        )
+    ),
+)  # fmt: skip
 
 
 def known_coverage(kind: str, human: Sample) -> Known | None:
@@ -114,6 +127,9 @@ def known_coverage(kind: str, human: Sample) -> Known | None:
     plain = "simple" if bool((human.arm == NO_ARM).all()) else "experiment"
     sampling = "clustered" if clustered else "weighted" if human.weighted else plain
     size = min(SIZES, key=lambda one: abs(np.log(one / max(human.n, 1))))
+    if clustered:
+        units = len(np.unique(human.units()))
+        size = min(size, min(SIZES, key=lambda one: abs(np.log(PSUS[one] / max(units, 1)))))
     return next((one for one in KNOWN if (one.kind, one.sampling, one.size) == (kind, sampling, size)), None)
 
 

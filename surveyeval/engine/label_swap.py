@@ -20,6 +20,7 @@ from surveyeval.engine.exchange import (
     dealt_within_arms,
     exchanged_within_units,
     observed_loss,
+    under_exchange,
 )
 from surveyeval.engine.processes import processors, spread
 from surveyeval.engine.tested import Tested
@@ -80,7 +81,7 @@ class LabelSwaps:
     def rows(self, metrics: Sequence[Metric], headlines: frozenset[str]) -> Iterator[dict[str, Any]]:
         """Rows of the population metrics with a headline, named in `headlines`: it, and what it is made of."""
         chosen = [
-            metric
+            under_exchange(metric)
             for metric in metrics
             if metric.spec.axis != "individual" and metric.spec.name in headlines and not isinstance(metric, OverSplits)
         ]

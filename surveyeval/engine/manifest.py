@@ -15,11 +15,21 @@ from surveyeval.data.files import digest
 from surveyeval.data.sample import Sample
 from surveyeval.data.split import Split
 from surveyeval.engine.plan import Plan
-from surveyeval.model.protocol import Fingerprint
+from surveyeval.model.protocol import Fingerprint, LanguageModel, Respondent, Trained
 from surveyeval.task.human import HumanData
+from surveyeval.task.schema import SourceSpec
 from surveyeval.task.task import Task
 
-__all__ = ["RunOptions", "describe_task", "identity", "new_manifest", "run_name", "shown_otherwise"]
+__all__ = [
+    "RunOptions",
+    "banners_of",
+    "describe_task",
+    "identity",
+    "limited_to",
+    "new_manifest",
+    "run_name",
+    "shown_otherwise",
+]
 
 #: Packages whose versions can change a result.
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "torch", "transformers", "peft", "tokenizers")
@@ -131,10 +141,18 @@ def run_name(task: Task, model: str, identity_hash: str, created: datetime) -> s
     return f"{created:%Y%m%dT%H%M%SZ}-{task.name}-{slug}-{identity_hash[:8]}"
 
 
-def describe_task(task: Task, human: HumanData) -> dict[str, Any]:
-    """What a card tells of a task and its data."""
+def describe_task(task: Task, human: HumanData | None) -> dict[str, Any]:
+    """What a card tells of a task and its data.
+
+    Parameters
+    ----------
+    task : Task
+    human : HumanData or None
+        None where the people are the task's own and are not at hand; whether they are weighted is not known then.
+    """
     spec, source = task.spec, task.spec.source
-    provenance = human.provenance
+    told: HumanData | SourceSpec = human or source
+    provenance = told.provenance
     comparable = spec.comparable if spec.comparable is not None else True
     return {
         "name": task.name,
@@ -144,8 +162,8 @@ def describe_task(task: Task, human: HumanData) -> dict[str, Any]:
         "hash": task.content_hash,
         "provenance": provenance,
         "comparable": comparable and provenance == "human",
-        "licence": human.licence,
-        "citation": human.citation,
+        "licence": told.licence,
+        "citation": told.citation,
         "source": source.use,
         "url": source.url,
         "published": source.published,
@@ -153,7 +171,7 @@ def describe_task(task: Task, human: HumanData) -> dict[str, Any]:
         "population": source.population,
         "mode": source.mode,
         "selection": source.selection,
-        "weighted": human.sample.weighted,
+        "weighted": human is not None and human.sample.weighted,
         "wording": {item.name: item.spec.wording for item in task.items},
         "profile_set": task.profile_set,
         "profile": list(task.profile),
@@ -161,6 +179,17 @@ def describe_task(task: Task, human: HumanData) -> dict[str, Any]:
         "equivalence": spec.equivalence.model_dump() if spec.equivalence else None,
         "has_truth": spec.truth is not None,
     }
+
+
+def limited_to(options: RunOptions, test: Sample, split: Split) -> int | None:
+    """The limit of a run that fewer people answered than there are; None otherwise."""
+    return options.limit if options.limit is not None and test.n < len(split.test) else None
+
+
+def banners_of(model: Respondent | LanguageModel, task: Task, options: RunOptions) -> list[str]:
+    """What a card must say of a model, asked like this."""
+    cautions = model.cautions(task, frozenset(options.hidden)) if isinstance(model, Trained) else ()
+    return [*model.banners(), *cautions]
 
 
 def new_manifest(
@@ -194,7 +223,7 @@ def new_manifest(
         "finished": None,
         "surveyeval": __version__,
         "command": command,
-        "limited": options.limit if options.limit is not None and test.n < len(split.test) else None,
+        "limited": limited_to(options, test, split),
         "task": describe_task(task, human),
         "data": {"sha256": human.sha256, "n": human.sample.n},
         "model": {

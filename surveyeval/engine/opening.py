@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from typing import Any
 from surveyeval.data.files import sync_folder, write_atomically
 from surveyeval.engine.manifest import Identity
 from surveyeval.engine.run import UNFINISHED, Run, find_runs
-from surveyeval.errors import RunError
+from surveyeval.errors import ConfigError, RunError
+from surveyeval.model.protocol import Fingerprint
+from surveyeval.model.strings import parse_model_string
 
 __all__ = ["create", "existing", "making", "others_interrupted"]
 
+_HASH = re.compile("[0-9a-f]{40,}")
 _WORDS = {
     "task": "the task file",
     "profile_set": "the profile set",
@@ -73,12 +77,28 @@ def create(output: Path, name: str, manifest: Mapping[str, Any], files: Mapping[
     return Run(folder)
 
 
-def others_interrupted(output: Path, task: str, model: str, identity: Identity) -> list[str]:
-    """A sentence for every unfinished run of the same task and model name that is not the one asked for: what differs."""
+def others_interrupted(
+    output: Path, task: str, model: str, identity: Identity, *, string: str, fingerprint: Fingerprint
+) -> list[str]:
+    """A sentence for every unfinished run of the same task and model name that is not the one asked for: what differs.
+
+    Parameters
+    ----------
+    output : Path
+    task, model : str
+        Names.
+    identity : Identity
+        Of the run that is asked for.
+    string : str
+        Model string of that run.
+    fingerprint : Fingerprint
+        Of its model.
+    """
     found = []
     for run in find_runs(output):
         if run.status in UNFINISHED and run.task == task and run.model == model and run.id != identity.hash:
-            different = _differences(run.manifest["identity"], identity.parts)
+            other = _model_words(run.manifest["model"], string, fingerprint)
+            different = _differences(run.manifest["identity"], identity.parts, other)
             found.append(
                 f"{run.folder.name} is unfinished and stays as it is: this is another run. "
                 f"What differs: {', '.join(different) or 'its identity'}"
@@ -101,19 +121,44 @@ def check_plan(run: Run, block: tuple[int, int, int, int], planned: tuple[int, i
         )
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _model_words(before: Mapping[str, Any], string: str, fingerprint: Fingerprint) -> list[str]:
+    """What differs between two models of one name: what the user wrote, else what the fingerprint knows."""
+    try:
+        then, now = parse_model_string(str(before["string"])), parse_model_string(string)
+    except ConfigError:  # the manifest may be somebody else's
+        return [_WORDS["model"]]
+    if (then.scheme, then.reference) != (now.scheme, now.reference):
+        return [f"model ({then.scheme}:{then.reference}, now {now.scheme}:{now.reference})"]
+    changed = _changed(then.options, now.options)
+    changed = changed or _changed(before["fingerprint"].get("details") or {}, fingerprint.details)
+    return [f"model: {one}" for one in changed] or [_WORDS["model"]]
+
+
+def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} ({_plain(then.get(name))}, now {_plain(now.get(name))})"
+        for name in {**then, **now}
+        if then.get(name) != now.get(name)
+    ]
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], model: Sequence[str]) -> list[str]:
     """What differs in words: of options their values, of everything else the thing alone, and no consequence of another."""
     changed = [name for name in _WORDS if before.get(name) != now.get(name)]
     if "data" in changed:  # other people follow from other data
         changed = [name for name in changed if name not in ("split", "test", "pilot", "plan")]
+    if "model" in changed and any(one.startswith("model: block ") for one in model):
+        changed = [name for name in changed if name != "plan"]
     ours, theirs = before.get("options") or {}, now.get("options") or {}
     options = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
     if {"limit", "pilot", "draws"} & set(options):
         changed = [name for name in changed if name not in ("test", "pilot", "plan")]
-    return [_WORDS[name] for name in changed] + [
-        f"{name} ({_plain(ours.get(name))}, now {_plain(theirs.get(name))})" for name in options
-    ]
+    words = [one for name in changed for one in (model if name == "model" else [_WORDS[name]])]
+    return [*words, *_changed(ours, theirs)]
 
 
 def _plain(value: Any) -> str:
-    return "none" if value in (None, []) else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if value is None or value == []:
+        return "none"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text[:12] if _HASH.fullmatch(text) else text

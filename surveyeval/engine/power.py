@@ -24,7 +24,7 @@ from surveyeval.engine.experiment import split_people
 from surveyeval.engine.pairs import with_headlines
 from surveyeval.engine.power_errors import Detectable, excess_errors, gain_errors
 from surveyeval.engine.power_groups import ceilings, group_sizes
-from surveyeval.engine.power_laws import error_at, law_of, value_at
+from surveyeval.engine.power_laws import DISTANCE, error_at, floor_at, law_of, value_at
 from surveyeval.engine.power_margins import margins
 from surveyeval.errors import ConfigError
 from surveyeval.metric.protocol import Key, Metric
@@ -61,8 +61,8 @@ class Power:
         ``low``, ``high`` and ``interval_method``, ``floor_name``, ``floor`` and one column for each other floor (``uniform``,
         ``mode``, ``pooled``, ``marginal``, ``cell``), ``floor_distance`` (from the reference to the floor), ``error`` (standard
         error of the excess), ``detectable`` (smallest excess; for individuals the smallest gain of one model over another),
-        ``told`` (whether the floor is further away than that), ``reached`` (whether rows of which most are uniform answers
-        would be told from people), ``law``, ``unit``.
+        ``told`` (whether the floor is further away than that; None where either is not known), ``reached`` (whether rows of
+        which most are uniform answers would be told from people; None where that is not known), ``law``, ``unit``.
     margins, groups, items : DataFrame
         See `surveyeval.engine.power_margins` and `surveyeval.engine.power_groups`.
     not_applicable : mapping of axis to reasons
@@ -129,16 +129,13 @@ def plan(
         # subsets leave strata with one PSU, which is no fault of the data
         source = task.spec.source.model_copy(update={"lonely_psu": "collapse"})
         task = replace(task, spec=task.spec.model_copy(update={"source": source}))
-    found = [_measure(task, one, metrics, seed, splits, len(studies), progress) for one in studies]
+    found = [_measure(task, one, metrics, seed, splits, len(studies), times, progress) for one in studies]
     table = _average([one[0] for one in found])
-    if basis == "scaled":
-        table = _scaled(table, times)
     test = studies[0][1]
-    planned = margins(task, test, seed=seed)
-    for name in ("n", "n_eff"):
-        planned[name] *= times
-    for name in ("decidable", "decidable_exact"):
-        planned[name] /= np.sqrt(times)
+    groups = group_sizes(task, test, times=times)
+    if basis == "scaled":
+        table = _scaled(table, times, _joining(group_sizes(task, test), groups))
+    planned = margins(task, test, seed=seed, times=times)
     half = sum(int(n * times) // 2 for n in np.unique(test.arm.astype(str), return_counts=True)[1])
     sizes = {
         "people": wanted, "pilot": n_pilot, "test": n_test, "half": half, "n_eff": float(kish(test.weight)) * times,
@@ -146,7 +143,7 @@ def plan(
     }  # fmt: skip
     return Power(
         task.name, task.title, human.provenance, sizes, basis, _judged(table), planned,
-        group_sizes(task, test, times=times), ceilings(task, test, times=times), found[0][1],
+        groups, ceilings(task, test, times=times), found[0][1],
     )  # fmt: skip
 
 
@@ -175,7 +172,7 @@ def _studies(task: Task, human: HumanData, people: int, pilot: float, seed: int)
 
 def _measure(
     task: Task, study: tuple[Sample, Sample], metrics: Sequence[Metric], seed: int, splits: int, studies: int,
-    progress: Progress,
+    times: float, progress: Progress,
 ) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:  # fmt: skip
     """Headlines with reference, floors and what is detectable; axes that do not apply."""
     pilot, test = study
@@ -192,8 +189,8 @@ def _measure(
     )
     progress.finish()
     smallest = excess_errors(
-        task, test, pilot, applicable, seed=seed, divisions=1 if studies > 1 else 2, progress=progress
-    ) | gain_errors(task, test, pilot, applicable, seed=seed)
+        task, test, pilot, applicable, seed=seed, divisions=1 if studies > 1 else 2, times=times, progress=progress
+    ) | gain_errors(task, test, pilot, applicable, seed=seed, times=times)
     by_key = {(metric, *_of_key(key)[1:]): one for (metric, key), one in smallest.items()}
     headlines = estimates[estimates["headline"]]
     floors = headlines[headlines["quantity"] == "floor"]
@@ -211,7 +208,9 @@ def _measure(
         known = {"law": law_of(row["metric"]), "unit": units[row["metric"]]}
         values_of = {"reference": row["value"], "floor": own.get(row["floor_name"], np.nan), **own}
         rows.append({**{name: row[name] for name in shared}, **values_of, **measured, **known})
-    return pd.DataFrame(rows), _inapplicable(task, metrics, {metric.spec.axis for metric in applicable})
+    return pd.DataFrame(rows).astype({"reached": object}), _inapplicable(
+        task, metrics, {metric.spec.axis for metric in applicable}
+    )
 
 
 def _of_key(key: Key) -> tuple[str, ...]:
@@ -239,31 +238,40 @@ def _average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
             first.loc[position, name] = np.mean([one[name] for one in own])
         for name in ("error", "detectable"):
             first.loc[position, name] = np.sqrt(np.mean([one[name] ** 2 for one in own]))
-        first.loc[position, "reached"] = all(one["reached"] for one in own)
+        reached = [one["reached"] for one in own]
+        first.loc[position, "reached"] = None if None in reached and False not in reached else all(reached)
         failed = next((one for one in own if one["status"] != "ok"), None)
         if failed is not None:
             first.loc[position, "status"], first.loc[position, "reason"] = failed["status"], failed["reason"]
     return first
 
 
-def _scaled(table: pd.DataFrame, times: float) -> pd.DataFrame:
-    """Projected by the law of each metric; what has none is withheld with the reason."""
+def _joining(now: pd.DataFrame, then: pd.DataFrame) -> set[str]:
+    """Subgroups of which a group is too small now and will not be then."""
+    joining = (now["status"] == "skipped") & (then["status"] != "skipped")
+    return set(now.loc[joining, "kind"])
+
+
+def _scaled(table: pd.DataFrame, times: float, joining: set[str]) -> pd.DataFrame:
+    """Projected by the law of each metric; what has none is withheld with the reason. Errors are projected already."""
     scaled = table.copy()
     for position, row in enumerate(table.to_dict("records")):
         law, metric = row["law"], row["metric"]
-        if not law and row["status"] == "ok":
+        reason = "" if law else "no simple law says how it changes with the number of people"
+        if law == DISTANCE and row["group"] in joining:  # a mean over groups that are large enough
+            reason = "groups that are too small here would count with so many people"
+        if reason and row["status"] == "ok":
             scaled.loc[position, ["reference", "low", "high", "error", "detectable", *_FLOORS]] = np.nan
-            scaled.loc[position, "status"] = "not_estimable"
-            scaled.loc[position, "reason"] = "no simple law says how it changes with the number of people"
+            scaled.loc[position, "status"], scaled.loc[position, "reason"] = "not_estimable", reason
             continue
         value = value_at(metric, row["reference"], times)
         scaled.loc[position, "reference"] = value
         for side in ("low", "high"):  # an interval shrinks around its value
             scaled.loc[position, side] = value + error_at(metric, row[side] - row["reference"], times)
-        for name in ("error", "detectable"):
-            scaled.loc[position, name] = error_at(metric, row[name], times)
-        if law == "units of error":  # floors move away from people as errors shrink
-            scaled.loc[position, list(_FLOORS)] = np.nan
+        for name in _FLOORS:
+            # how well a floor predicts individuals depends on how much of a pilot it has learned from
+            individual = row["axis"] == "individual"
+            scaled.loc[position, name] = np.nan if individual else floor_at(metric, row[name], row["reference"], times)
     return scaled
 
 

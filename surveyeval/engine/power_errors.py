@@ -20,9 +20,9 @@ from surveyeval.data.sample import Sample
 from surveyeval.data.seeds import generator
 from surveyeval.engine.detectable import smallest_detectable
 from surveyeval.engine.pairs import Losses, losses
-from surveyeval.engine.power_laws import error_at
+from surveyeval.engine.power_laws import error_at, excess_at, follows
 from surveyeval.metric.protocol import Key, Metric, MetricSpec
-from surveyeval.metric.resampling import Jackknife, halves, jackknife_groups, jackknife_se
+from surveyeval.metric.resampling import Jackknife, halves, jackknife_groups, jackknife_of, jackknife_se
 from surveyeval.model.baselines import make_baseline
 from surveyeval.model.protocol import Interviews
 from surveyeval.progress import Progress
@@ -52,14 +52,14 @@ class Detectable:
         Standard error at the smallest detectable difference.
     smallest : float
         That difference, on the scale of the loss.
-    reached : bool
-        Whether the worst spoilt stand-ins were told from people at all.
+    reached : bool or None
+        Whether the worst spoilt stand-ins would be told from people at all; None where that is not known.
     """
 
     null_error: float
     error: float
     smallest: float
-    reached: bool = True
+    reached: bool | None = True
 
 
 def excess_errors(
@@ -71,9 +71,13 @@ def excess_errors(
     seed: int = 0,
     splits: int = SPLITS,
     divisions: int = DIVISIONS,
+    times: float = 1.0,
     progress: Progress | None = None,
 ) -> dict[tuple[str, Key], Detectable]:
     """Smallest detectable excess of every value that has an interval, at the full number of test people.
+
+    Excesses and errors are found in halves of the people, and brought to the full number by the laws of
+    `surveyeval.engine.power_laws`.
 
     Parameters
     ----------
@@ -88,6 +92,8 @@ def excess_errors(
         that comes from the choice of splits is estimated from their spread.
     divisions : int
         Random divisions of the people in two; variances are averaged.
+    times : float
+        Plan for so many times the test people.
     progress : Progress, optional
 
     Returns
@@ -95,19 +101,23 @@ def excess_errors(
     dict of (metric, Key) to Detectable
     """
     wanted = [metric for metric in metrics if metric.spec.axis != "individual" and metric.spec.interval == "jackknife"]
-    excess: dict[tuple[str, Key], list[list[tuple[float, float]]]] = {}
-    freedom = 1.0
+    excess: dict[tuple[str, Key], list[list[tuple[float, float, float]]]] = {}
+    targets = {metric.spec.name: metric.spec.direction == "target" for metric in wanted}
+    design = design_of(test, "collapse" if test.stratum is not None else task.spec.source.lonely_psu)
+    needed = smallest_detectable(1.0, jackknife_of(jackknife_groups(test.arm, seed, design), design).degrees_of_freedom)
     for number in range(divisions):
         people, stand_ins = _divided(task, test, generator(seed, "division", str(number)))
         spoilt = _spoilt(task, stand_ins, pilot, generator(seed, "spoilt", str(number)))
         samples = {"people": [people], **{str(share): [sample] for share, sample in spoilt.items()}}
         found = losses(task, people, samples, pilot, metrics=wanted, seed=seed + number, splits=splits,
                        lonely_psu="collapse", progress=progress)  # fmt: skip
-        freedom = float(found.jackknife.degrees_of_freedom)
         for metric in wanted:
             for key, series in _excesses(metric.spec, found.losses, found.jackknife).items():
                 excess.setdefault((metric.spec.name, key), []).append(series)
-    return {(name, key): _crossing(name, np.array(series), freedom) for (name, key), series in excess.items()}
+    return {
+        (name, key): _crossing(name, np.array(series), needed, 2 * times, target=targets[name])
+        for (name, key), series in excess.items()
+    }
 
 
 def _divided(task: Task, test: Sample, rng: np.random.Generator) -> tuple[Sample, Sample]:
@@ -140,15 +150,16 @@ def _spoilt(task: Task, stand_ins: Sample, pilot: Sample, rng: np.random.Generat
 
 def _excesses(
     spec: MetricSpec, found: Mapping[tuple[str, str], Losses], jackknife: Jackknife
-) -> dict[Key, list[tuple[float, float]]]:
-    """(excess, variance) of each value at each share of spoilt rows."""
+) -> dict[Key, list[tuple[float, float, float]]]:
+    """(people's loss, excess, variance) of each value at each share of spoilt rows."""
     people = found[spec.name, "people"]
-    result: dict[Key, list[tuple[float, float]]] = {key: [] for key in people.keys}
+    result: dict[Key, list[tuple[float, float, float]]] = {key: [] for key in people.keys}
     for share in SPOILT:
         series = found[spec.name, str(share)].by_split - people.by_split
         variance = _variance(series[:, 1:], jackknife, spec.splits)
         for q, key in enumerate(people.keys):
-            result[key].append((float(series[:, 0, q].mean()), float(variance[q])))
+            reference = float(people.by_split[:, 0, q].mean())
+            result[key].append((reference, float(series[:, 0, q].mean()), float(variance[q])))
     return result
 
 
@@ -165,28 +176,41 @@ def _variance(replicates: FloatArray, jackknife: Jackknife, splits: int) -> Floa
     return np.asarray(np.maximum(variance - apart / count + apart / splits, _LEAST * variance))
 
 
-def _crossing(metric: str, series: FloatArray, freedom: float) -> Detectable:
-    """The error where the excess is first large enough, from (divisions, shares, 2) excesses and variances of halves."""
-    mean = series.mean(axis=0)
-    errors = np.sqrt(mean[:, 1])
-    if not np.isfinite(mean).all() or not (errors > 0).all():
-        return Detectable(np.nan, np.nan, np.nan, reached=False)
-    needed = smallest_detectable(1.0, freedom)
-    ratio = mean[:, 0] / errors
+def _crossing(metric: str, series: FloatArray, needed: float, times: float, *, target: bool) -> Detectable:
+    """The error where the excess is first large enough, with so many times the people of a half.
+
+    Where a loss is the noise of people at a distance from them, its error is that of a half over sqrt(times) at the same
+    distance in units of noise. So it is looked up in halves, at smaller excesses than those of the full number.
+
+    Parameters
+    ----------
+    series : (divisions, shares, 3) array
+        People's losses, excesses and variances, in halves of the people.
+    needed : float
+        Excess that is seen, in standard errors.
+    """
+    people, excess, variance = series.mean(axis=0).T
+    errors = np.sqrt(np.maximum(variance, 0.0))
+    if not np.isfinite(series).all() or not (errors > 0).all():
+        return Detectable(np.nan, np.nan, np.nan, reached=None)
+    ratio = excess / errors
     beyond = np.flatnonzero(ratio >= needed)
+    reached: bool | None = True
     if len(beyond) == 0:
-        error, reached = float(errors.max()), False
+        error = float(errors.max())
+        # where no law says how an excess changes, that of a half says nothing of more people
+        worst = max(excess_at(metric, each, r, times, target=target) for each, r in zip(excess, people, strict=True))
+        reached = worst >= needed * error_at(metric, error, times) or (False if follows(metric) else None)
     else:
-        k, reached = int(beyond[0]), True
+        k = int(beyond[0])
         step = 1.0 if k == 0 or ratio[k] <= ratio[k - 1] else (needed - ratio[k - 1]) / (ratio[k] - ratio[k - 1])
         error = float(errors[k] if k == 0 else errors[k - 1] + step * (errors[k] - errors[k - 1]))
-    # twice as many people as in a half; the test of a full sample has more degrees of freedom if it has more groups
-    at_full = error_at(metric, error, 2.0)
-    return Detectable(error_at(metric, float(errors[0]), 2.0), at_full, needed * at_full, reached)
+    at_full = error_at(metric, error, times)
+    return Detectable(error_at(metric, float(errors[0]), times), at_full, needed * at_full, reached)
 
 
 def gain_errors(
-    task: Task, test: Sample, pilot: Sample, metrics: Sequence[Metric], *, seed: int = 0
+    task: Task, test: Sample, pilot: Sample, metrics: Sequence[Metric], *, seed: int = 0, times: float = 1.0
 ) -> dict[tuple[str, Key], Detectable]:
     """Smallest detectable gain of one model over another on individual metrics.
 
@@ -202,7 +226,7 @@ def gain_errors(
         one, other = (found.losses[metric.spec.name, name] for name in samples)
         errors = jackknife_se((one.by_split - other.by_split)[0, 1:], found.jackknife)
         for q, key in enumerate(one.keys):
-            error = float(errors[q])
+            error = error_at(metric.spec.name, float(errors[q]), times)
             smallest = smallest_detectable(error, found.jackknife.degrees_of_freedom)
             result[metric.spec.name, key] = Detectable(error, error, smallest, bool(np.isfinite(error)))
     return result

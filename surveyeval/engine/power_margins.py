@@ -15,7 +15,7 @@ import pandas as pd
 from surveyeval.data.sample import Sample
 from surveyeval.data.seeds import generator
 from surveyeval.engine.differences import Theta, thetas
-from surveyeval.engine.equivalence import DECIDABLE
+from surveyeval.engine.equivalence import smallest_decidable
 from surveyeval.task.schema import Equivalence
 from surveyeval.task.task import Task
 
@@ -29,7 +29,7 @@ _PLACE = ("name", "item", "group", "arm", "rule", "regression", "term")
 _ANY = Equivalence(share=0.5, mean_sd=0.5, gap=0.5, reason="none declared")
 
 
-def margins(task: Task, test: Sample, *, seed: int = 0) -> pd.DataFrame:
+def margins(task: Task, test: Sample, *, seed: int = 0, times: float = 1.0) -> pd.DataFrame:
     """Smallest decidable margin of everything that can have one; of an item's share the hardest option.
 
     Parameters
@@ -39,6 +39,8 @@ def margins(task: Task, test: Sample, *, seed: int = 0) -> pd.DataFrame:
     test : Sample
         Test people.
     seed : int
+    times : float
+        Plan for so many times their number, and of their PSUs.
 
     Returns
     -------
@@ -51,6 +53,7 @@ def margins(task: Task, test: Sample, *, seed: int = 0) -> pd.DataFrame:
     planned = task if declared else replace(task, spec=task.spec.model_copy(update={"equivalence": _ANY}))
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     errors: dict[tuple[str, ...], list[float]] = {}
+    freedom: dict[tuple[str, ...], float] = {}
     for number in range(DEALINGS):
         stand_ins = _dealt(test, generator(seed, "dealt", str(number)))
         for theta in thetas(planned, test, [stand_ins], seed):
@@ -59,12 +62,15 @@ def margins(task: Task, test: Sample, *, seed: int = 0) -> pd.DataFrame:
             if one.key.name == "share":  # of all options the one that is known least
                 key = (*key[:-1], "")
             margin = one.margin if declared else np.nan
-            rows[key] = {"n": one.n, "n_eff": one.n_eff, "margin": margin, "reason": one.reason}
-            errors.setdefault(key, []).append(one.error)
+            rows[key] = {"n": one.n * times, "n_eff": one.n_eff * times, "margin": margin, "reason": one.reason}
+            errors.setdefault(key, []).append(one.error / np.sqrt(times))
+            # jackknife groups do not become more numerous with the people
+            freedom[key] = one.df if one.method == "jackknife" else one.df * times
     exact = task.spec.interview.mode == "independent"
     table = []
     for key, row in rows.items():
-        decidable = DECIDABLE * float(np.sqrt(np.mean(np.square(errors[key]))))
+        error = float(np.sqrt(np.mean(np.square(errors[key]))))
+        decidable = smallest_decidable(error, freedom[key])
         decidable = decidable if decidable > 0 else np.nan
         place = {"quantity": key[0], **dict(zip(_PLACE[1:], key[1:], strict=True))}
         table.append(

@@ -23,6 +23,7 @@ from surveyeval.engine.plan import make_plan
 from surveyeval.engine.profile_answers import answered, identity_of, unfinished_in
 from surveyeval.errors import CapabilityError, ConfigError, DataError
 from surveyeval.model import host
+from surveyeval.model.baselines import Baseline
 from surveyeval.model.build import NamedModel, build_elicitation, build_model, check_elicitation
 from surveyeval.model.prepare import UsesPilot
 from surveyeval.model.prepare import check as check_pilot
@@ -118,8 +119,8 @@ def simulate(
     if human is not None:
         own = trained_on(named.model, loaded, human)
         check_pilot(named.model, loaded, human.sample, hidden, own, way)
-        if isinstance(named.model, Respondent) and named.model.capabilities.needs_pilot:
-            named.model.fit(loaded, human.sample)
+    if isinstance(named.model, Respondent) and named.model.capabilities.needs_pilot:
+        named.model.fit(loaded, experiment.pilot)
     progress = progress or Silent()
     plan = make_plan(list(people.respondent), draws, host.block_size(named.model, people.n))
     fingerprint = named.model.fingerprint()
@@ -155,6 +156,11 @@ def _pilot(named: NamedModel, task: Task, given: str | Path | None) -> HumanData
         return load_human(task)
     provenance = task.spec.source.provenance
     return load_human(task, data=str(given), provenance=provenance)
+
+
+def _learns(model: Respondent | LanguageModel) -> bool:
+    """Whether a model cannot do without a pilot; to draw every option alike, nobody's answers are needed."""
+    return model.capabilities.needs_pilot and not (isinstance(model, Baseline) and model.name == "uniform")
 
 
 def _takes_some(named: NamedModel) -> bool:
@@ -194,7 +200,7 @@ def _check(
             f"model {named.name!r} needs people's own answers, and there are profiles only",
             hint="use `surveyeval run`, or another model",
         )
-    if model.capabilities.needs_pilot and not with_pilot:
+    if _learns(model) and not with_pilot:
         raise CapabilityError(
             f"model {named.name!r} needs the answers of a pilot, and there are profiles only",
             hint="--pilot-data FILE gives people with answers to learn from, --pilot-data task those of the task",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 
 from surveyeval.errors import RunError, SurveyevalError
 
-__all__ = ["MOST_DRAWS", "check_manifest", "read_config", "read_json", "understood"]
+__all__ = ["MOST_DRAWS", "check_manifest", "check_members", "read_config", "read_json", "scored_now", "understood"]
 
 #: Estimates of a large task are some ten megabytes.
 _MOST_BYTES = 500_000_000
@@ -20,6 +21,29 @@ _NAME = re.compile(r"[\w][\w.+-]{0,99}")
 _IDENTITY = re.compile(r"[\w-]{1,128}")
 #: More draws than anybody makes: each takes memory before one of its answers is read.
 MOST_DRAWS = 10_000
+
+
+def check_members(folder: Path) -> None:
+    """Refuse a run directory in which a name stands for something that is no file: opening a pipe would never end.
+
+    Links are followed, as everywhere in a run directory; one that leads nowhere is as no file.
+
+    Raises
+    ------
+    RunError
+        With the first name of a pipe, a device or a socket.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            odd = sorted(one.name for one in entries if not (one.is_file() or one.is_dir()) and Path(one).exists())
+    except OSError:  # no folder, or none that may be listed: what is missing is said by whoever needs it
+        return
+    if odd:
+        raise RunError(
+            "is a pipe, a device or a socket, and no file",
+            file=str(folder / odd[0]),
+            hint="surveyeval did not make it; remove it",
+        )
 
 
 def read_json(path: Path) -> Any:
@@ -102,6 +126,10 @@ def check_manifest(manifest: object) -> None:
         raise ValueError(f"{str(manifest['id'])[:60]!r} is no identity of a run")
 
 
+#: What content of another shape raises.
+_ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+
+
 @contextmanager
 def understood(what: str | Path) -> Iterator[None]:
     """Say of a run directory that it holds something that it should not, where reading it fails.
@@ -115,11 +143,33 @@ def understood(what: str | Path) -> Iterator[None]:
         yield
     except SurveyevalError:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+    except _ODD as error:
         raise RunError(
             f"is damaged, or was written by another version: {type(error).__name__}: {_said(error)}",
             file=str(what),
             hint="`surveyeval --debug ...` shows what was looked for",
+        ) from error
+
+
+@contextmanager
+def scored_now(what: str | Path) -> Iterator[None]:
+    """Say of a run that was scored a moment ago that its card cannot be drawn, which is no fault of the run.
+
+    Raises
+    ------
+    RunError
+        Instead of errors that `understood` takes for damage.
+    """
+    try:
+        yield
+    except SurveyevalError:
+        raise
+    except _ODD as error:
+        raise RunError(
+            f"is finished and scored, but its card could not be drawn: {type(error).__name__}: {_said(error)}",
+            file=str(what),
+            hint="this is a fault of surveyeval, not of the run; please report it with what `surveyeval --debug report RUN` shows. "
+            "The estimates are in metrics.json",
         ) from error
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surveyeval.data import files
-from surveyeval.engine.readable import check_manifest, read_config, read_json, understood
+from surveyeval.engine.readable import check_manifest, check_members, read_config, read_json, understood
 from surveyeval.errors import RunError
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ __all__ = ["UNFINISHED", "Run", "find_runs", "locked", "on_disk"]
 
 #: Statuses of runs that the same command continues.
 UNFINISHED = ("running", "incomplete")
-
-#: What a disk can be: full in two ways, read-only, broken.
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
 class Run:
@@ -38,7 +35,7 @@ class Run:
     Raises
     ------
     RunError
-        When the directory holds no readable manifest.
+        When the directory holds no readable manifest, or a pipe, a device or a socket.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -54,6 +51,7 @@ class Run:
         RunError
         """
         folder, path = self.folder, self.folder / "manifest.json"
+        check_members(folder)
         try:
             manifest = read_json(path)
             check_manifest(manifest)
@@ -235,18 +233,20 @@ def on_disk(folder: Path) -> Iterator[None]:
     Raises
     ------
     RunError
-        Instead of an OSError of a disk that is full, read-only or broken.
+        Instead of an OSError of a disk that is full, read-only or broken, and of what `surveyeval.data.files` says of it.
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in _DISK:
+    except (OSError, RunError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(cause, OSError) or cause.errno not in files.DISK:
             raise
+        named = cause.filename if isinstance(error, OSError) else error.problems[0].file
         raise RunError(
-            f"cannot be written to: {error.strerror}",
-            file=str(error.filename or folder),
+            f"cannot be written to: {os.strerror(cause.errno)}",
+            file=str(named or folder),
             hint="what was answered is on disk; make room, and the same command continues",
-        ) from error
+        ) from cause
 
 
 def find_runs(folder: Path | str) -> list[Run]:

@@ -21,7 +21,7 @@ from surveyeval.engine.executors import Executor, Local
 from surveyeval.engine.experiment import Experiment, trained_in_pilot
 from surveyeval.engine.fits import check_room, room_of
 from surveyeval.engine.journal import Journal
-from surveyeval.engine.manifest import RunOptions, identity, new_manifest, now, run_name
+from surveyeval.engine.manifest import Identity, RunOptions, banners_of, identity, new_manifest, now, run_name
 from surveyeval.engine.opening import check_plan, create, existing, making, others_interrupted
 from surveyeval.engine.outcome import go_on, record_outcome, say_that_it_continues, stop_if_failed, write_prompts
 from surveyeval.engine.plan import Block, Plan, make_plan
@@ -29,22 +29,54 @@ from surveyeval.engine.responses import read_samples, write_responses
 from surveyeval.engine.run import Run, on_disk
 from surveyeval.engine.store import BlockAnswers, ResponseLog
 from surveyeval.engine.tally import Tally
-from surveyeval.engine.tried import count_tried
+from surveyeval.engine.tried import count_tried, log_tried
 from surveyeval.errors import RunError, SurveyevalError
 from surveyeval.model import host
 from surveyeval.model.build import NamedModel
 from surveyeval.model.calibrate import Calibration
-from surveyeval.model.protocol import Fingerprint, LanguageModel, Respondent, Trained
+from surveyeval.model.protocol import Fingerprint, LanguageModel, Respondent
 from surveyeval.progress import Progress
 from surveyeval.task.expand import whole_text
-from surveyeval.task.task import Task
 
-__all__ = ["own_options", "simulate", "simulated_samples"]
+__all__ = ["own_options", "register", "simulate", "simulated_samples"]
 
 
 def own_options(options: RunOptions, model: Respondent | LanguageModel) -> RunOptions:
     """Options as they matter to a model: one that is not asked question by question is the same whatever the elicitation."""
     return options if isinstance(model, LanguageModel) else replace(options, elicitation=RunOptions().elicitation)
+
+
+def register(experiment: Experiment, models: Sequence[NamedModel], executor: Executor | None = None) -> None:
+    """Log all models of one command as tried before the first of them answers, so that each run knows of the others.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    models : sequence of NamedModel
+    executor : Executor, optional
+        As for `simulate`. Where language models answer elsewhere, each is logged when its turn comes: what it is there is not
+        known before its workers are started.
+    """
+    identities = []
+    for named in models:
+        if isinstance(named.model, LanguageModel) and not isinstance(executor or Local(), Local):
+            continue
+        try:
+            fingerprint = named.model.fingerprint()
+        except SurveyevalError:  # it is said when the turn of this model comes
+            continue
+        identities.append(_planned(_own(experiment, named), named, fingerprint)[1].hash)
+    log_tried(experiment.task.name, identities)
+
+
+def _own(experiment: Experiment, named: NamedModel) -> Experiment:
+    return replace(experiment, options=own_options(experiment.options, named.model))
+
+
+def _planned(experiment: Experiment, named: NamedModel, fingerprint: Fingerprint) -> tuple[Plan, Identity]:
+    task, options, test = experiment.task, experiment.options, experiment.test
+    plan = make_plan(list(test.respondent), options.draws, host.block_size(named.model, test.n))
+    return plan, identity(task, experiment.human, experiment.split, test, experiment.pilot, fingerprint, options, plan)
 
 
 def simulate(
@@ -88,19 +120,18 @@ def simulate(
         When the model fails on the way. What was answered is on disk.
     """
     model, executor = named.model, executor or Local()
-    experiment = replace(experiment, options=own_options(experiment.options, model))
+    experiment = _own(experiment, named)
     task, options, test = experiment.task, experiment.options, experiment.test
-    plan = make_plan(list(test.respondent), options.draws, host.block_size(model, test.n))
     fingerprint = executor.fingerprint(named, progress)
-    run_identity = identity(
-        task, experiment.human, experiment.split, test, experiment.pilot, fingerprint, options, plan
-    )
+    plan, run_identity = _planned(experiment, named, fingerprint)
 
     def new() -> Run:
         if not force:
             room = room_of(task, model, test.n, experiment.human.sample.n, options.draws, options.elicitation)
             check_room(room, output, name=named.name)
-        for said in others_interrupted(output, task.name, named.name, run_identity):
+        for said in others_interrupted(
+            output, task.name, named.name, run_identity, string=named.string, fingerprint=fingerprint
+        ):
             progress.note(f"{named.name}: {said}")
         created = now()
         manifest = new_manifest(
@@ -112,7 +143,7 @@ def simulate(
             model_name=named.name,
             model_string=named.string,
             fingerprint=fingerprint,
-            banners=[*model.banners(), *_cautions(model, task, options)],
+            banners=banners_of(model, task, options),
             options=options,
             plan=plan,
             run_identity=run_identity,
@@ -148,10 +179,6 @@ def simulate(
         answering = executor.attach(asker, named, fingerprint)
         _answer_blocks(experiment, asker, answering, named, run, plan, progress)
     return run
-
-
-def _cautions(model: Respondent | LanguageModel, task: Task, options: RunOptions) -> Sequence[str]:
-    return model.cautions(task, frozenset(options.hidden)) if isinstance(model, Trained) else ()
 
 
 def _asker(

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surveyeval.data.files import sync_folder
+from surveyeval.data.files import sync_folder, written_to
 from surveyeval.engine.foreign import record_content
 from surveyeval.engine.journal import checked_line, checked_text
 from surveyeval.engine.plan import Block
@@ -213,19 +213,25 @@ class ResponseLog:
         """Write one block and wait until it is on disk; a line that cannot be written whole is taken back.
 
         `open` comes before.
+
+        Raises
+        ------
+        RunError
+            When the disk is full, read-only or broken.
         """
         line, fresh = checked_line(record.to_json().encode()), not self.path.exists()
-        try:
-            with self.path.open("ab") as stream:
-                stream.write(line)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if fresh:
-                sync_folder(self.folder)
-        except OSError:
-            with suppress(OSError):
-                self._cut()
-            raise
+        with written_to(self.path):
+            try:
+                with self.path.open("ab") as stream:
+                    stream.write(line)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                if fresh:
+                    sync_folder(self.folder)
+            except OSError:
+                with suppress(OSError):
+                    self._cut()
+                raise
         self._at[record.block.number] = (self._end, len(line))
         self._end += len(line)
 

@@ -52,9 +52,9 @@ def stored_answers(run: Run, experiment: Experiment) -> Iterator[Finding]:
     yield Finding("codes", "differs" if wrong else "agrees",
                   f"{wrong} answers without a code of their item" if wrong else "every answer has a code of its item")  # fmt: skip
     counts = Counter(table["state"])
-    kept = {state: count for state, count in run.manifest["counts"].items() if state != "interviews"}
-    now = {state: counts[state] for state in kept}
-    yield Finding("counts", "agrees" if kept == now else "differs", f"answers by state: {_listed(now)}")
+    kept = run.manifest["counts"]
+    now = {state: test.n * experiment.options.draws if state == "interviews" else counts[state] for state in kept}
+    yield Finding("counts", "agrees" if kept == now else "differs", f"interviews, and answers by state: {_listed(now)}")
 
 
 def _unfinished(run: Run) -> Iterator[Finding]:

@@ -18,8 +18,9 @@ from surveyeval.engine.experiment import Experiment
 from surveyeval.engine.manifest import environment, shown_otherwise
 from surveyeval.engine.plan import make_plan
 from surveyeval.engine.prompts import examples
-from surveyeval.engine.recomputed import Finding, compare_estimates, compare_tables
+from surveyeval.engine.recomputed import Finding, Outcome, compare_estimates, compare_tables
 from surveyeval.engine.responses import read_samples
+from surveyeval.engine.restated import config_finding, manifest_findings
 from surveyeval.engine.run import Run
 from surveyeval.engine.score import scored
 from surveyeval.engine.stored_answers import stored_answers
@@ -101,14 +102,14 @@ class _Verification:
             yield self._compared("identity", what, self.run.id, digest(self.identity))
         yield from self._files()
         stored = self._stored_task()
-        yield self._hashed_task("stored task", stored)
+        yield self._hashed_task("stored task", stored, "differs")
         yield from self._prompts(stored)
         current = self._current_task(stored)
         if current is stored and isinstance(stored, Task):
             said = "the task is not where it was, or cannot be read; the run's own copy is used"
             yield Finding("task", "unchecked", said)
         else:
-            yield self._hashed_task("task", current)
+            yield self._hashed_task("task", current, "unchecked")
         people = self._people(current)
         if not isinstance(people, HumanData):
             yield Finding("data", "unchecked", people)
@@ -125,7 +126,9 @@ class _Verification:
             yield from self._division(experiment)
             yield from stored_answers(self.run, experiment)
             yield from self._scores(experiment)
-        yield from self._model(experiment)
+        model = self._built()
+        yield from self._restated(stored, current, people, experiment, model)
+        yield from self._model(experiment, model)
         if self.environment:
             yield Finding("versions", "unchecked", f"other versions than then: {self.environment}")
 
@@ -147,9 +150,9 @@ class _Verification:
         except (SurveyevalError, OSError) as error:
             return f"task.yaml of the run cannot be read: {error}"
 
-    def _hashed_task(self, part: str, task: Task | str) -> Finding:
+    def _hashed_task(self, part: str, task: Task | str, otherwise: Outcome) -> Finding:
         if isinstance(task, str):
-            return Finding(part, "unchecked", task)
+            return Finding(part, otherwise, task)
         return self._compared(part, "sha256 of the task file", self.identity["task"], task.content_hash)
 
     def _prompts(self, task: Task | str) -> Iterator[Finding]:
@@ -169,6 +172,8 @@ class _Verification:
                 for arm, messages in examples(task, hidden, build_elicitation(asking))]  # fmt: skip
         said = f"conversations of {len(made)} arm{'s' if len(made) != 1 else ''}, word for word"
         yield Finding("prompts", "agrees" if kept == made else "differs", said)
+        if self.manifest.get("prompt_example") and lines and self.manifest["prompt_example"] != lines[0]["messages"]:
+            yield Finding("prompt example", "differs", "the manifest shows another one than prompts.jsonl")
         yield Finding(
             "rendered prompts", "unchecked", "what the chat template makes of them needs the model's tokenizer"
         )
@@ -250,20 +255,54 @@ class _Verification:
 
     # ---- the model ------------------------------------------------------------------------------------------------
 
-    def _model(self, experiment: Experiment | Finding) -> Iterator[Finding]:
+    def _built(self) -> Respondent | LanguageModel | str:
+        made = self.manifest["model"]
+        try:
+            model = build_model(made["string"]).model
+            if made["fingerprint"]["kind"] != "declared" or model.fingerprint().value == made["fingerprint"]["value"]:
+                return model
+        except Exception as error:  # a plugin's model may raise what it likes where its weights are missing
+            return f"the model is not here: {error}"
+        return "its string stands for another server, or for other options, here than then"
+
+    def _restated(
+        self, stored: Task | str, current: Task | str, people: HumanData | str, experiment: Experiment | Finding,
+        model: Respondent | LanguageModel | str,
+    ) -> Iterator[Finding]:  # fmt: skip
+        """What manifest and config.yaml repeat, from the task that the identity names."""
+        its = [one for one in (current, stored) if isinstance(one, Task) and one.content_hash == self.identity["task"]]
+        task = its[0] if its else None
+        human = people if isinstance(people, HumanData) and people.sha256 == self.identity["data"] else None
+        yield from manifest_findings(
+            self.run,
+            task,
+            human if task is not None else None,
+            experiment if isinstance(experiment, Experiment) else None,
+            None if isinstance(model, str) else model,
+        )
+        if task is None:
+            yield Finding("config.yaml", "unchecked", "it, and the command in the manifest, need the task")
+        else:
+            yield config_finding(self.run, task)
+
+    def _model(self, experiment: Experiment | Finding, model: Respondent | LanguageModel | str) -> Iterator[Finding]:
         made = self.manifest["model"]
         kind, value = made["fingerprint"]["kind"], made["fingerprint"]["value"]
         if kind == "declared":
-            yield Finding("model", "unchecked", "what stands behind a server's name is for the server to know")
+            said = model if isinstance(model, str) else "what stands behind a server's name is for the server to know"
+            yield Finding("model", "unchecked", said)
         else:
-            yield self._fingerprint(made["string"], value, experiment)
+            yield self._fingerprint(model, value, experiment)
         yield Finding(
             "simulation", "unchecked", "whether the model gives these answers: `surveyeval run --again` asks it"
         )
 
-    def _fingerprint(self, string: str, value: str, experiment: Experiment | Finding) -> Finding:
+    def _fingerprint(
+        self, model: Respondent | LanguageModel | str, value: str, experiment: Experiment | Finding
+    ) -> Finding:
+        if isinstance(model, str):
+            return Finding("model", "unchecked", model)
         try:
-            model = build_model(string).model
             if isinstance(model, LanguageModel) and not hasattr(model, "weights_hash"):
                 return Finding("model", "unchecked", "needs the model")
             if isinstance(model, Respondent) and model.capabilities.needs_pilot:
@@ -271,7 +310,7 @@ class _Verification:
                     return Finding("model", "unchecked", "needs the pilot people")
                 model.fit(experiment.task, experiment.pilot)
             found = model.fingerprint().value
-        except Exception as error:  # a plugin's model may raise what it likes where its weights are missing
+        except Exception as error:  # as above
             return Finding("model", "unchecked", f"the model is not here: {error}")
         if found != value and self.environment:
             return Finding(

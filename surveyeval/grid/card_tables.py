@@ -10,7 +10,7 @@ import numpy as np
 from surveyeval.grid.results import mean_over_draws, told_apart
 from surveyeval.grid.task_view import JOINT, Measure, Method, TaskView
 from surveyeval.reporting.blocks import Cell, Row, Table
-from surveyeval.reporting.numbers import MISSING, count, difference, interval, number
+from surveyeval.reporting.numbers import MISSING, count, difference, difference_interval, interval, number
 
 __all__ = [
     "compared",
@@ -49,11 +49,11 @@ def lines(parts: Iterable[str]) -> str:
     return ";\n".join(part for part in parts if part)
 
 
-def _band(row: Mapping[str, Any], unit: str) -> str:
+def _band(row: Mapping[str, Any], unit: str, printed: Callable[..., str] = interval) -> str:
     """Smallest and largest value over draws and seeds; empty where there is one, or where they do not differ."""
     if row["runs"] < 2 or not row["least"] < row["most"]:
         return ""
-    return interval(row["least"], row["most"], unit)
+    return printed(row["least"], row["most"], unit)
 
 
 def value_cell(row: Mapping[str, Any] | None, unit: str, *, bounds: bool = False) -> Cell:
@@ -80,9 +80,9 @@ def _gain_cell(gain: Mapping[str, Any] | None, measure: Measure) -> Cell:
     unit = _own_unit(measure)
     if gain is None or gain["status"] != "ok":
         return Cell(MISSING, css="number muted")
-    over = _band(gain, unit)
+    over = _band(gain, unit, difference_interval)
     word = told_apart(gain)
-    own = interval(gain["low"], gain["high"], unit) or "no interval"
+    own = difference_interval(gain["low"], gain["high"], unit) or "no interval"
     said = lines((own, over and f"draws {over}", word))
     css = "number lines strong" if word in ("better", "worse") else "number lines"
     return Cell(difference(gain["value"], unit), said, css)

@@ -156,6 +156,15 @@ class PatternTable:
         self._rank = np.argsort(np.argsort(sample.respondent.astype(str), kind="stable"), kind="stable")
         self._memo = Memo()
 
+    @property
+    def shuffling_matters(self) -> bool:
+        """Whether some arm has two items with different answers: dealing out one varying column anew gives the same rows."""
+        varying = np.zeros((int(self._arm.max(initial=-1)) + 1, len(self._radix)), dtype=bool)
+        first = np.zeros_like(varying, dtype=np.int64)
+        first[self._arm] = self._symbols  # of some respondent of the arm
+        np.logical_or.at(varying, self._arm, self._symbols != first[self._arm])
+        return bool((varying.sum(axis=1) > 1).any())
+
     def active(self, weights: FloatArray) -> BoolArray:
         """(B, n complete) who counts."""
         return self._memo.get("active", weights, lambda: np.asarray(weights[:, self.complete] > 0))

@@ -32,6 +32,8 @@ BoolArray = NDArray[np.bool_]
 
 #: Shuffles per half; their mean over 50 splits and both directions rests on 400.
 _SHUFFLES = 4
+#: A simulation with fewer than people's patterns over this, shuffled or not, has too few to say whether answers hang together.
+_FEWER = 10
 
 
 def _spec(name: str, summary: str, unit: str, upper: float | None = 1.0, *, recoverable: bool = True) -> MetricSpec:
@@ -79,6 +81,10 @@ class _PatternMetric:
         """Why the people and the pilot rule out the metric, or nothing."""
         return ""
 
+    def collapsed(self, people: PatternTable, rows: PatternTable) -> str:
+        """Why the simulated rows have too few patterns for the metric to say anything, or nothing."""
+        return ""
+
     def pair(self, people: PatternTable, rows: PatternTable, pilot: PatternTable | None) -> Any:
         """What depends on both samples but not on weights."""
         return None
@@ -99,9 +105,12 @@ class _PatternMetric:
         for table, whom in ((people, "nobody among the people"), (rows, "no simulated respondent")):
             if not table.complete.any():
                 status = dict.fromkeys(keys, ("not_estimable", f"{whom} answered all of {', '.join(items)}"))
+        flags = self.flags(task, people, human)
+        if not status and (reason := self.collapsed(people, rows)):
+            status = dict.fromkeys(keys, ("not_estimable", reason))
+            flags = (*flags, "collapsed")
         if reason := self.ruled_out(human, pilot):
             status = dict.fromkeys(keys, ("not_applicable", reason))
-        flags = self.flags(task, people, human)
 
         def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
             value, loss = self.compute(people, rows, pair, (human_weights, simulated_weights), seed)
@@ -206,8 +215,11 @@ class StructureRatio(_PatternMetric):
     When it misleads
     ----------------
     With few respondents for many possible patterns nearly all are unique in both, and the ratio is near 1 whatever the
-    structure. Total collapse has the ratio 1 as well. It is one number for all relations together: the right ratio may
-    come from wrong relations.
+    structure. It is one number for all relations together: the right ratio may come from wrong relations. A simulation
+    that has collapsed would have the ratio 1 whatever it was, which may be near people's, so it has none: not estimable
+    (flag ``collapsed``) where shuffling can change nothing, since no arm has two items with different answers, and where
+    both the rows and the shuffled rows show fewer than a tenth of people's distinct patterns. How far the collapse is
+    from people is said by `UniquePatterns`, which stands for the axis where one value has to.
 
     Interval and estimand
     ---------------------
@@ -221,6 +233,19 @@ class StructureRatio(_PatternMetric):
     spec = _spec("structure_ratio", "distinct patterns over distinct patterns with items shuffled", "ratio", None)
     headline = True
     fewest_items = 2
+
+    def collapsed(self, people: PatternTable, rows: PatternTable) -> str:
+        """Nothing can hang together where nothing varies, and few patterns move the ratio as little as none."""
+        if not rows.shuffling_matters:
+            return "simulated respondents of an arm differ in one pattern item at most, so shuffling changes nothing"
+        own, theirs = len(rows.support), len(people.support)
+        if _FEWER * own >= theirs:
+            return ""
+        shuffled = rows.shuffled_unique(np.ones((1, len(rows.complete))), 0, _SHUFFLES)[0]
+        if _FEWER * shuffled >= theirs:
+            return ""
+        said = f"{own} distinct simulated patterns, {shuffled:.0f} after shuffling"
+        return f"{said}, are less than a tenth of people's {theirs}"
 
     def compute(
         self, people: PatternTable, rows: PatternTable, pair: Any, weights: tuple[FloatArray, FloatArray], seed: int

@@ -102,8 +102,8 @@ class _BetweenGroups:
         """Why the people alone rule out a comparison, if they do."""
         return None
 
-    def pair(self, people: FloatArray, rows: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
-        """Values and losses per key from one (B,) statistic of each side."""
+    def pair(self, people: FloatArray, rows: FloatArray, whole: float) -> tuple[list[FloatArray], list[FloatArray]]:
+        """Values and losses per key from one (B,) statistic of each side; `whole` is that of all people at hand."""
         raise NotImplementedError
 
     def statistic(self, table: Table, weights: FloatArray, wanted: list[int], scale: FloatArray) -> FloatArray:
@@ -130,14 +130,17 @@ class _BetweenGroups:
             elif reason := self.status(task, human, people, subgroup, cache):
                 status[own[0]] = reason  # the first key is a comparison with people; the others stand by themselves
             keys += own
-            parts.append((people, rows, wanted, scale[scale > 0], len(own)))
+            scale = scale[scale > 0]
+            whole = float(self.statistic(people, people.weight, wanted, scale)[0]) if wanted else np.nan
+            parts.append((people, rows, wanted, scale, whole, len(own)))
 
         def compute(human_weights: FloatArray, simulated_weights: FloatArray, seed: int) -> Values:
             value, loss, n_eff = [], [], []
-            for people, rows, wanted, scale, n_keys in parts:
+            for people, rows, wanted, scale, whole, n_keys in parts:
                 sides = ((people, human_weights), (rows, simulated_weights))
                 if wanted:
-                    made = self.pair(*(self.statistic(table, w, wanted, scale) for table, w in sides))
+                    theirs, drawn = (self.statistic(table, w, wanted, scale) for table, w in sides)
+                    made = self.pair(theirs, drawn, whole)
                 else:
                     made = ([np.full(len(human_weights), np.nan)] * n_keys,) * 2
                 value += made[0]
@@ -165,8 +168,9 @@ class Stereotyping(_BetweenGroups):
 
     Direction and target
     --------------------
-    The target is 1 (``between_group_sd``: people's own). The loss of both is the difference of the two standard
-    deviations, which is defined also in halves where people's component is not positive; the ratio is missing there.
+    The target is 1 (``between_group_sd``: people's own). The loss is the difference of the two standard deviations, which
+    is defined also in halves where people's component is not positive; the ratio is missing there. That of the ratio is
+    in units of the standard deviation between groups of all people at hand, so that 0.1 is a tenth of people's difference.
 
     Assumptions
     -----------
@@ -180,7 +184,8 @@ class Stereotyping(_BetweenGroups):
 
     Interval and estimand
     ---------------------
-    The ratio of the populations' components; its sampling is skewed where people's component is small.
+    The ratio of the populations' components; its sampling is skewed where people's component is small. Intervals of
+    differences take the unit of the loss, people's standard deviation between groups, as known.
 
     References
     ----------
@@ -207,11 +212,19 @@ class Stereotyping(_BetweenGroups):
         """(B,) mean between-group variance in units of people's variance, not truncated."""
         return np.asarray((variance_components(table, weights, wanted)[0] / scale**2).mean(axis=1))
 
-    def pair(self, people: FloatArray, rows: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
+    def pair(self, people: FloatArray, rows: FloatArray, whole: float) -> tuple[list[FloatArray], list[FloatArray]]:
         """The ratio, the simulated value and the loss of both."""
         human, simulated = np.sqrt(np.maximum(people, 0.0)), np.sqrt(np.maximum(rows, 0.0))
         loss = np.abs(simulated - human)
-        return [ratio(simulated, human), simulated], [loss, loss]
+        return [ratio(simulated, human), simulated], [loss / self.unit(whole), loss]
+
+    def unit(self, whole: float) -> float:
+        """People's standard deviation between groups, in which the loss of the ratio is given; NaN where there is none."""
+        return float(np.sqrt(whole)) if whole > 0 else np.nan
+
+    def under_exchange(self) -> Stereotyping:
+        """The same with a loss whose unit does not change when people and simulated rows change places."""
+        return _InAnswers()
 
     def status(
         self, task: Task, human: Sample, table: Table, subgroup: str, cache: dict[Any, Any]
@@ -237,6 +250,14 @@ class Stereotyping(_BetweenGroups):
         if not value >= _RESOLVED * error:
             return ("not_resolved", f"people's differences between groups are within {_RESOLVED} standard errors of 0")
         return None
+
+
+class _InAnswers(Stereotyping):
+    """In people's standard deviations of answers, for tests: a p-value does not depend on a constant unit."""
+
+    def unit(self, whole: float) -> float:
+        """One."""
+        return 1.0
 
 
 class GroupDeterminism(_BetweenGroups):
@@ -294,6 +315,6 @@ class GroupDeterminism(_BetweenGroups):
         share = 1 - ratio(within, np.where(constant, 1.0, total))
         return np.asarray(np.where(constant, 0.0, share).mean(axis=1))
 
-    def pair(self, people: FloatArray, rows: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
+    def pair(self, people: FloatArray, rows: FloatArray, whole: float) -> tuple[list[FloatArray], list[FloatArray]]:
         """The simulated value and its distance from people's."""
         return [rows], [np.abs(rows - people)]

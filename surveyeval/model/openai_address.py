@@ -7,9 +7,10 @@ import os
 import socket
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from surveyeval.errors import ConfigError
+from surveyeval.model.key_like import is_key, is_random, is_secret_name
 
 __all__ = ["OFFICIAL", "Address", "find_key", "read_address"]
 
@@ -17,6 +18,8 @@ __all__ = ["OFFICIAL", "Address", "find_key", "read_address"]
 OFFICIAL = "https://api.openai.com/v1"
 #: The official client reads the same variables.
 BASE_URL, KEY = "OPENAI_BASE_URL", "OPENAI_API_KEY"
+#: Characters of a key at least; after ``/auth`` there may be a ``/v1``.
+_SHORTEST = 8
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,27 @@ def read_address(given: str | None) -> Address:
         raise ConfigError("the server's address holds a user name or password", field=where, hint=hint)
     if parts.query or parts.fragment:
         raise ConfigError("the server's address goes on after its path (`?` or `#`)", field=where, hint=hint)
+    if ";" in unquote(url):
+        raise ConfigError("the server's address holds parameters (`;`)", field=where, hint=hint)
+    if is_key(unquote(url)) or _names_a_key(unquote(parts.path)):
+        raise ConfigError("the server's address holds what looks like a key", field=where, hint=hint)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError("the server's address does not begin with http:// or https://", field=where, hint=hint)
     return Address(url)
+
+
+def _names_a_key(path: str) -> bool:
+    """Whether a part of a path looks like a key, or follows one that says so: ``/key/...``, ``/token=...``.
+
+    An account's number, which some services have in their addresses, cannot be told from a key of small letters and digits.
+    """
+    parts = [part for part in path.split("/") if part]
+    return any(
+        is_random(part)
+        or ("=" in part and is_secret_name(part.partition("=")[0]))
+        or (number > 0 and len(part) >= _SHORTEST and is_secret_name(parts[number - 1]))
+        for number, part in enumerate(parts)
+    )
 
 
 def find_key(address: Address, named: str | None) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any, Literal
 
 from pydantic import Field, Json
 
 from surveyeval.errors import ConfigError, did_you_mean
+from surveyeval.model.key_like import is_key, is_random, secret_place
 from surveyeval.model.pilot_options import PilotOptions
 
 __all__ = ["OpenAIOptions", "check_options"]
@@ -56,9 +58,7 @@ class OpenAIOptions(PilotOptions):
     price_out: float | None = Field(None, ge=0, description="price of a million tokens written")
 
 
-_SECRET = re.compile(
-    r"key|secret|password|passwd|authori[sz]ation|credential|(?:access|auth|api|bearer)_?-?token", re.IGNORECASE
-)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def check_options(options: OpenAIOptions) -> None:
@@ -74,13 +74,21 @@ def check_options(options: OpenAIOptions) -> None:
             field="max_cost",
             hint="give ?price_in= and ?price_out= per million tokens",
         )
+    named = options.key_env
+    if named is not None and (not _VARIABLE.fullmatch(named) or is_key(named) or _is_unset_key(named)):
+        raise ConfigError(  # which is not repeated: it may be the key itself
+            "what is given is no name of an environment variable",
+            field="key_env",
+            hint="the key stands in the variable",
+        )
+    secret = secret_place(options.extra or {})
+    if secret is not None:  # what is in a model string stands in manifests and on cards
+        raise ConfigError(
+            f"{secret!r} looks like a key, a password or a header, and options are written into manifests",
+            field="extra",
+            hint="put the key into an environment variable and name that with ?key_env=; other headers are not sent",
+        )
     for name in options.extra or ():
-        if _SECRET.search(name):  # what is in a model string stands in manifests and on cards
-            raise ConfigError(
-                f"{name[:40]!r} looks like the name of a key, and options are written into manifests",
-                field="extra",
-                hint="put the key into an environment variable and name that with ?key_env=",
-            )
         if name in _OURS:
             raise ConfigError(
                 f"{name!r} is filled in by surveyeval",
@@ -91,3 +99,8 @@ def check_options(options: OpenAIOptions) -> None:
         raise ConfigError(
             "the server writes chats in the model's own template", field="template", hint="use ?api=completions"
         )
+
+
+def _is_unset_key(named: str) -> bool:
+    """Whether it is more likely a key than the name of a variable that is still to be set."""
+    return is_random(named) and named not in os.environ

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from surveyeval.errors import ConfigError, did_you_mean
+from surveyeval.model.key_like import BEARER, KEYS, is_secret_name, without_keys
 
 __all__ = [
     "ElicitationString",
@@ -30,6 +31,8 @@ _NAMED = re.compile(
 )
 _SCHEME = re.compile(r"(?:[A-Za-z0-9_.+-]+/)?[a-z0-9][a-z0-9_.+-]*")
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+#: The end of a text that `without_keys` has cut.
+_KEPT_BACK = "...'"
 
 
 @dataclass(frozen=True)
@@ -109,20 +112,20 @@ def parse_model_string(text: str, settings: Mapping[str, str] | None = None) -> 
     ('small', 'hf', 'org/name', {'dtype': 'float32'})
     """
     text = text.strip()
+    what = f"model {without_keys(text)!r}"
     named = _NAMED.fullmatch(text)
     name, rest = (named["name"], named["rest"]) if named else ("", text)
     scheme, colon, remainder = rest.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
         # a hub name or folder without its scheme is the most likely slip
-        hint = f"did you mean 'hf:{rest}'?" if "/" in rest and not colon else "for example baseline:cell or hf:org/name"
-        raise ConfigError(f"model {text!r} is not written scheme:reference", hint=hint)
+        slip = "/" in rest and not colon
+        hint = f"did you mean 'hf:{without_keys(rest)}'?" if slip else "for example baseline:cell or hf:org/name"
+        raise ConfigError(f"{what} is not written scheme:reference", hint=hint)
     reference, mark, query = remainder.partition("?")
     if not reference:
-        raise ConfigError(
-            f"model {text!r} says nothing after {scheme!r}:", hint="for example baseline:cell or hf:org/name"
-        )
-    pairs = _pairs(f"model {text!r}", query, "scheme:reference") if mark else []
-    options = _once(f"model {text!r}", [*pairs, *(settings or {}).items()])
+        raise ConfigError(f"{what} says nothing after {scheme!r}:", hint="for example baseline:cell or hf:org/name")
+    pairs = _pairs(what, query, "scheme:reference") if mark else []
+    options = _once(what, [*pairs, *(settings or {}).items()])
     reference = unquote(reference)
     # what is named on cards shows no folder of the user's machine
     shown = PurePath(reference).name if PurePath(reference.replace("~", "/", 1)).is_absolute() else reference
@@ -165,7 +168,7 @@ def _named(
     """Name and options of what is written without a reference."""
     text = text.strip()
     name, mark, query = text.partition("?")
-    what = f"{kind} {text!r}"
+    what = f"{kind} {without_keys(text)!r}"
     if not _SCHEME.fullmatch(name):
         raise ConfigError(f"{what} is not written name or name?option=value", hint=f"for example {example}")
     pairs = _pairs(what, query, "name") if mark else []
@@ -178,7 +181,8 @@ def _pairs(what: str, query: str, before: str) -> list[tuple[str, str]]:
         key, equals, value = part.partition("=")
         if not equals or not _KEY.fullmatch(key):
             raise ConfigError(
-                f"option {part!r} of {what} is not written key=value",
+                # a part may be the end of a secret with a & in it
+                f"{'an option' if what.endswith(_KEPT_BACK) else f'option {part!r}'} of {what} is not written key=value",
                 hint=f"write {before}?key=value&key=value; %26 stands for & in a value"
                 + (", %3F for ? in a reference" if "reference" in before else ""),
             )
@@ -201,12 +205,13 @@ def build_options(options_class: Any, parsed: ModelString | ElicitationString) -
     Raises
     ------
     ConfigError
-        With every wrong option at once.
+        With every wrong option at once; or when one holds a key or a password, which is not repeated.
     """
     from pydantic import ValidationError
 
     from surveyeval.errors import Problem
 
+    _refuse_keys(parsed, options_class)
     if options_class is None:
         if parsed.options:
             raise ConfigError(f"{parsed.what} has no options, but {', '.join(parsed.options)} was given")
@@ -224,5 +229,20 @@ def build_options(options_class: Any, parsed: ModelString | ElicitationString) -
             else:
                 said = one["msg"][:1].lower() + one["msg"][1:]
                 # the other options are not repeated: somebody may have put a password into an address
-                problems.append(Problem(f"option {key!r} of {parsed.what}: {said}, not {one['input']!r}"))
+                shown = "" if without_keys(str(one["input"])) != str(one["input"]) else f", not {one['input']!r}"
+                problems.append(Problem(f"option {key!r} of {parsed.what}: {said}{shown}"))
         raise ConfigError(problems=problems) from error
+
+
+def _refuse_keys(parsed: ModelString | ElicitationString, options_class: Any) -> None:
+    """Refuse what looks like a key: what is in such a string stands in manifests, on cards and in tables."""
+    hint = "a key stands in an environment variable; options are written into manifests"
+    found = KEYS.search(getattr(parsed, "reference", ""))
+    if found and re.search(r"[A-Za-z0-9]{16}", found[0]):  # sk-of-several-words may be a model's name
+        raise ConfigError(f"the name of {parsed.what} looks like a key", hint=hint)
+    known = options_class.model_fields if options_class is not None else {}
+    for name, value in parsed.options.items():
+        if name in known and is_secret_name(name) and not name.endswith("_env"):
+            raise ConfigError(f"option {name!r} of {parsed.what} is named like a key", hint=hint)
+        if KEYS.search(value) or BEARER.search(value):
+            raise ConfigError(f"option {name!r} of {parsed.what} holds what looks like a key", hint=hint)

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from surveyeval.engine.closeness import NEARER, too_close
 from surveyeval.reporting.context import Context
+from surveyeval.reporting.disclosure_facts import FROM_FILE
 from surveyeval.reporting.missing import state_words
 from surveyeval.reporting.numbers import count, enumerate_words, percent
 
-__all__ = ["asked_differently", "by_item", "cached", "elicited", "sent", "unusable", "unusable_said"]
+__all__ = [
+    "asked_differently",
+    "by_item",
+    "cached",
+    "elicited",
+    "nearer",
+    "obtained",
+    "obtained_said",
+    "sent",
+    "unasked",
+    "unusable",
+    "unusable_said",
+]
 
 _WAYS = {
     "choice": "as probabilities of the options",
     "generate": "as free text, from which the option is read",
     "verbalized": "as percentages for the options that the model states",
+}
+#: Where answers come from that no model was asked for.
+_ORIGINS = {
+    "file": FROM_FILE,
+    "baseline": "computed from the pilot, without asking a question",
+    "scripted": "made by a script, without asking a question",
 }
 #: States in which a simulated row has no answer, in words.
 _UNUSABLE = {
@@ -29,16 +49,61 @@ _MANY = 0.05
 
 
 def elicited(context: Context) -> str:
-    """How answers were obtained; named by model where the models were asked in different ways."""
+    """How answers of the models that were asked were obtained; named by model where they were asked in different ways.
+
+    Empty where none was asked.
+    """
     ways: dict[str, list[str]] = {}
     for name, asking in zip(context.names, context.asked, strict=True):
         if asking:
             ways.setdefault(asking, []).append(name)
-    if not ways:
-        return _WAYS["choice"]
-    if len(ways) == 1:
-        return _way(next(iter(ways)))
+    if len(ways) < 2:
+        return "".join(map(_way, ways))
     return "; ".join(f"{_way(asking)}: {enumerate_words(names)}" for asking, names in ways.items())
+
+
+def unasked(context: Context) -> dict[str, list[str]]:
+    """Where answers of the models come from that were not asked question by question, with their names."""
+    found: dict[str, list[str]] = {}
+    for name, asking, run in zip(context.names, context.asked, context.runs, strict=True):
+        if not asking:
+            found.setdefault(_origin(str(run.manifest["model"]["string"])), []).append(name)
+    return found
+
+
+def obtained(context: Context, options: str) -> str:
+    """Where all answers come from, in a few words; `options` is how the options stood before models that were asked."""
+    how, others = elicited(context), unasked(context)
+    if not how:
+        return "; ".join(_named(others, context))
+    if not others:
+        return f"{how}; {options}"
+    asked = [name for name, asking in zip(context.names, context.asked, strict=True) if asking]
+    named = how if len({one for one in context.asked if one}) > 1 else f"{how}: {enumerate_words(asked)}"
+    return "; ".join([named, options, *_named(others, context)])
+
+
+def obtained_said(context: Context, questions: str) -> str:
+    """The same in sentences; `questions` is how items and options stood before models that were asked."""
+    how, others = elicited(context), unasked(context)
+    asked = [name for name, asking in zip(context.names, context.asked, strict=True) if asking]
+    said = []
+    if how:
+        whose = f" of {enumerate_words(asked)}" if others else ""
+        said.append(f"Answers{whose} were obtained {how}, {questions}.")
+    for origin, names in others.items():
+        whose = f" of {enumerate_words(names)}" if len(context.names) > len(names) else ""
+        said.append(f"Answers{whose} were {origin}.")
+    return " ".join(said)
+
+
+def _named(others: Mapping[str, Sequence[str]], context: Context) -> list[str]:
+    alone = len(others) == 1 and sum(map(len, others.values())) == len(context.names)
+    return [origin if alone else f"{origin}: {enumerate_words(names)}" for origin, names in others.items()]
+
+
+def _origin(string: str) -> str:
+    return _ORIGINS.get(string.partition(":")[0], "given by a model that is not asked question by question")
 
 
 def _way(asking: str) -> str:
@@ -92,6 +157,17 @@ def unusable_said(context: Context, *, least: float = _MANY) -> Iterator[str]:
             f"{name}, of all answers: {enumerate_words(parts)}. Its figures rest on the other answers alone; what the missing ones would have "
             f"been is not known{bounded}."
         )
+
+
+def nearer(context: Context) -> Iterator[str]:
+    """A sentence for each model whose answers are nearer to these people than people are to each other."""
+    for name, run in zip(context.names, context.runs, strict=True):
+        if too_close(run.estimates, run.model):
+            verdict = "" if context.synthetic else " No verdict on it is better than “can’t tell”."
+            yield (
+                f"{name} is {context.words.own(NEARER)} Every distance of its answers is below that of 97.5% of second samples "
+                f"of {context.words.people}.{verdict}"
+            )
 
 
 def sent(context: Context) -> list[str]:

@@ -52,7 +52,8 @@ def _size(line: Line, model: int) -> str:
     """By how much, without its sign."""
     unit = "ratio" if line.quantity.unit == "count" else line.quantity.unit
     text = difference(abs(line.get(model, "gain_over_cell").value or 0.0), unit).removeprefix("+")
-    return f"by {text}{' bits' if unit == 'bits' else ''}"
+    scale = {"bits": " bits", "count": " as a log ratio"}.get(line.quantity.unit, "")
+    return f"by {text}{scale}"
 
 
 def _listed(places: dict[str, list[str]]) -> str:

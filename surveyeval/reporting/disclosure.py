@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from surveyeval.engine.tried import Tried
 from surveyeval.reporting.disclosure_facts import (
     Facts,
     asked,
@@ -85,8 +86,8 @@ _AAPOR: tuple[tuple[str, str, _Answer, str], ...] = (
     ("3", "Instrument: exact wording and order of questions and options", lambda f: f.wording, ""),
     ("4", "Population", lambda f: f.task("population"), "population, geography and language"),
     ("5", "How people were sampled and recruited", lambda f: f.task("selection"), "frame, recruitment, quotas, incentives"),
-    ("6", "Methods and modes of data collection", lambda f: f.joined(f.task("mode"), "The model's answers were simulated."), ""),
-    ("7", "Dates of data collection", lambda f: f.joined(f.dates, f"The model was run on {f.day}."), ""),
+    ("6", "Methods and modes of data collection", lambda f: f.joined(f.task("mode"), f.simulated), ""),
+    ("7", "Dates of data collection", lambda f: f.joined(f.dates, f.simulated_on), ""),
     ("8", "Sample sizes and precision", lambda f: f.sizes, ""),
     ("9", "Weighting", lambda f: f.weighting, ""),
     ("10", "Processing and quality checks", lambda f: f.processing, "quality checks of the human data"),
@@ -110,19 +111,22 @@ _GUIDE: tuple[tuple[str, str, _Answer, str], ...] = (
 )  # fmt: skip
 
 
-def disclosure(manifest: Mapping[str, Any]) -> Disclosure:
+def disclosure(manifest: Mapping[str, Any], counted: Tried | None = None) -> Disclosure:
     """Fill in the checklists for a run.
 
     Parameters
     ----------
     manifest : mapping
         Of the run.
+    counted : Tried, optional
+        What the log of this machine says now of configurations tried, see `surveyeval.engine.tried.tried_now`; default: what
+        the run knew when it began.
 
     Returns
     -------
     Disclosure
     """
-    facts = Facts(manifest)
+    facts = Facts(manifest, counted)
     entries = []
     for checklist, items in (("AAPOR", _AAPOR), ("GUIDE-LLM", _GUIDE)):
         for number, item, answer, left in items:

@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from surveyeval.engine.tried import Tried
 from surveyeval.reporting.numbers import count, enumerate_words
 
-__all__ = ["Facts", "asked", "contamination", "cutoff_of", "parameters", "personal", "prompts", "state_kept", "tried"]
+__all__ = [
+    "FROM_FILE",
+    "Facts",
+    "asked",
+    "contamination",
+    "cutoff_of",
+    "most_tried",
+    "parameters",
+    "personal",
+    "prompts",
+    "state_kept",
+    "tried",
+    "tries",
+]
 
+#: What is known of answers that nobody was asked for here.
+FROM_FILE = "read from a file; how they were obtained is for its author to say"
 _NOT_A_LANGUAGE_MODEL = ("baseline", "scripted")
 _LOCAL = ("embedded", "hf", "vllm", "lora")
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Sentences about one run. Empty where the manifest does not say."""
+    """Sentences about one run. Empty where the manifest does not say.
+
+    Parameters
+    ----------
+    manifest : mapping
+    counted : Tried, optional
+        What was tried on the task until now; without it, what the manifest knew when the run began.
+    """
 
     manifest: Mapping[str, Any]
+    counted: Tried | None = None
 
     def task(self, name: str) -> str:
         """A field of the task, or nothing."""
@@ -47,6 +71,23 @@ class Facts:
         if "elicitation" in self.manifest:
             return self.manifest["elicitation"] is not None
         return self.scheme not in (*_NOT_A_LANGUAGE_MODEL, "file")  # manifests of before it was written down
+
+    @property
+    def from_file(self) -> bool:
+        """Whether answers were read from a file."""
+        return self.scheme == "file"
+
+    @property
+    def simulated(self) -> str:
+        """How the simulated answers came about, for the mode of data collection."""
+        return f"Simulated answers were {FROM_FILE}." if self.from_file else "The model's answers were simulated."
+
+    @property
+    def simulated_on(self) -> str:
+        """When the simulated answers came about."""
+        if self.from_file:
+            return f"The file was read on {self.day}; when its answers were made is for its author to say."
+        return f"The model was run on {self.day}."
 
     @property
     def no_language_model(self) -> str:
@@ -189,7 +230,7 @@ class Facts:
         known = "hash of its content" if print_["kind"] == "content" else "declared, not checked"
         return self.joined(
             f"{model['name']}, model string {model['string']}", f"Fingerprint {str(print_['value'])[:16]} ({known})",
-            f"Asked on {self.day}",
+            f"{'Asked' if self.language_model else 'Read' if self.from_file else 'Run'} on {self.day}",
         )  # fmt: skip
 
     @property
@@ -245,7 +286,7 @@ class Facts:
 def asked(facts: Facts) -> str:
     """How the model was asked, in a sentence."""
     if not facts.language_model:
-        return ""
+        return f"Its answers were {FROM_FILE}." if facts.from_file else ""
     interview = facts.manifest["task"].get("interview") or {}
     way = (
         (facts.manifest.get("elicitation") or {}).get("text")
@@ -302,6 +343,8 @@ def personal(facts: Facts) -> str:
         one for one in facts.manifest["task"].get("profile") or [] if one not in facts.manifest["options"]["hidden"]
     ]
     given = f"Profile fields: {', '.join(map(str, profile))}" if profile else "No profile"
+    if facts.from_file:
+        given = "What was given to whatever answered is for the author of the file to say"
     if not leaves:
         return facts.joined(given, "surveyeval sent nothing to another machine")
     sent = [*map(str, leaves.get("profile") or ()), *(f"answers to {one}" for one in leaves.get("answers") or ())]
@@ -310,15 +353,37 @@ def personal(facts: Facts) -> str:
     )
 
 
-def tried(facts: Facts) -> str:
-    """How many configurations were tried on the task, on this machine."""
+def tried(facts: Facts, *, alone: bool = True) -> str:
+    """How many configurations were tried on the task, on this machine.
+
+    Parameters
+    ----------
+    facts : Facts
+    alone : bool
+        Whether to say how many of them came before this run; not where the sentence is about several runs.
+    """
+    elsewhere = "what was tried elsewhere is not counted."
+    if (now := facts.counted) is not None:
+        before = (
+            f", {count(now.before) if now.before else 'none'} of them before this run" if alone and now.n > 1 else ""
+        )
+        return f"{tries(now.n)} tried on this task on this machine until {now.until}{before}; {elsewhere}"
     n = int(facts.manifest.get("tried") or 0)
     if not n:
         return "How many configurations were tried on this task is not recorded."
-    verb = "configuration was" if n == 1 else "configurations were"
-    return (
-        f"{count(n)} {verb} tried on this task on this machine up to this run; what was tried elsewhere is not counted."
+    return f"{tries(n)} tried on this task on the machine of this run until it began; what was tried later, or elsewhere, is not counted."
+
+
+def most_tried(runs: Iterable[Facts]) -> int:
+    """The largest number that runs of one task know of; 0 where none does."""
+    return max(
+        (one.counted.n if one.counted is not None else int(one.manifest.get("tried") or 0) for one in runs), default=0
     )
+
+
+def tries(n: int) -> str:
+    """``1 configuration was``, ``7 configurations were``."""
+    return f"{count(n)} configuration{' was' if n == 1 else 's were'}"
 
 
 def cutoff_of(manifest: Mapping[str, Any]) -> str:

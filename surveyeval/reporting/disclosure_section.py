@@ -5,7 +5,7 @@ from __future__ import annotations
 from surveyeval.reporting.blocks import Cell, Fact, Row, Section, Table
 from surveyeval.reporting.context import Context
 from surveyeval.reporting.disclosure import CHECKLISTS, TO_WRITE, Disclosure, Entry, disclosure
-from surveyeval.reporting.disclosure_facts import Facts, contamination, tried
+from surveyeval.reporting.disclosure_facts import Facts, contamination, most_tried, tried
 
 __all__ = ["disclosure_section"]
 
@@ -20,7 +20,7 @@ def disclosure_section(context: Context) -> Section:
     context : Context
         What all models share is said once; where they differ there is a line for each.
     """
-    found = [disclosure(run.manifest) for run in context.runs]
+    found = [disclosure(run.manifest, run.tried) for run in context.runs]
     notes = ["The items are in words of surveyeval’s own; cite the checklist itself. That a run answers an item does not mean that it is satisfied."]  # fmt: skip
     tables = [
         Table(f"{title} ({_filled(found, checklist)})", _COLUMNS, _rows(context, found, checklist), notes=notes, folded=True, phone="list")
@@ -38,11 +38,10 @@ def disclosure_section(context: Context) -> Section:
 
 
 def _known(context: Context) -> list[Fact]:
-    facts = [Facts(run.manifest) for run in context.runs]
-    counted = [tried(one) for one in facts]
+    facts = [Facts(run.manifest, run.tried) for run in context.runs]
     # the log grows from run to run, so the last count holds for all of them
-    most = max(facts, key=lambda one: int(one.manifest.get("tried") or 0))
-    known = [Fact("Configurations tried", counted[0] if len(set(counted)) == 1 else tried(most))]
+    most = max(facts, key=lambda one: most_tried([one]))
+    known = [Fact("Configurations tried", tried(most, alone=len(facts) == 1))]
     said: dict[str, list[str]] = {}
     for name, one in zip(context.names, facts, strict=True):
         if note := contamination(one):

@@ -28,11 +28,12 @@ def shares(tables: Sequence[Mapping[str, Any]], names: Sequence[str], people: st
             row[side]
             for rows in per_model
             for row in rows
-            for side in ("human_high", "simulated")
+            for side in ("human", "human_high", "simulated")
             if row[side] is not None
         ),
-        default=1.0,
+        default=0.0,
     )
+    largest = largest or 1.0  # nobody has an answer that could be drawn
     scale = svg.Scale(0.0, min(1.0, largest * 1.02), margin=1.5)
     figures = []
     for item, grouped in groupby(enumerate(per_model[0]), key=lambda pair: pair[1]["item"]):
@@ -70,7 +71,8 @@ def _bar(
     ]
     if row["human"] is not None:
         drawn.append(svg.rectangle(scale, 0.0, row["human"], 2, height - 4, "bar"))
-        drawn.append(svg.line(scale, row["human_low"], row["human_high"], height / 2, "whisker people"))
+        if row["human_low"] is not None and row["human_high"] is not None:
+            drawn.append(svg.line(scale, row["human_low"], row["human_high"], height / 2, "whisker people"))
     step = (height - 6) / len(names)
     said = [f"{people} {percent(row['human'])}"]
     for model, share in enumerate(model_shares):
@@ -182,7 +184,11 @@ def _regressions(rows: Rows) -> list[tuple[tuple[str, str], list[int]]]:
 def _limit(rows: Rows) -> float:
     """Half-width of a forest plot: everything about people, the rest may be an arrow."""
     reach: list[float] = [
-        abs(row[end]) / row["human_se"] for row in rows if row.get("human_se") for end in ("human_low", "human_high")
+        abs(row[end]) / row["human_se"]
+        for row in rows
+        if row.get("human_se")
+        for end in ("human_low", "human_high")
+        if row[end] is not None
     ]
     return min(max([4.0, *reach]) * 1.15, 40.0)
 
@@ -214,13 +220,21 @@ def coefficient_tables(tables: Sequence[Mapping[str, Any]], names: Sequence[str]
                 if row["reason"]:
                     notes.append(f"{own['term']} is not estimable with {name}. {row['reason']}.")
         sizes = ", ".join(f"{name} {row['n_simulated']:,}" for name, row in zip(names, held[0], strict=True))
-        family = "Least squares" if first["family"] == "ols" else "Logit, maximum likelihood"
+        family = _estimator(first)
         errors = _ERRORS.get(str(first.get("errors_human")), "")
         notes.insert(0, f"{family}{errors}. Complete rows: {people} {first['n_human']:,}, {sizes}.")
         numeric = frozenset(range(2, len(columns)))
         caption = f"{regression}: {formula}"
         result.append(Table(caption, columns, rows, numeric, tuple(dict.fromkeys(notes)), folded=True))
     return result
+
+
+def _estimator(row: Mapping[str, Any]) -> str:
+    """How coefficients were estimated, and of which answer: the sign of a logit depends on it."""
+    if row["family"] == "ols":
+        return "Least squares"
+    event = row.get("event")  # runs before it was stored have no such field
+    return f"Logit of “{event}”, maximum likelihood" if event else "Logit, maximum likelihood"
 
 
 #: What an error of a coefficient allows for.

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from surveyeval.engine.closeness import too_close
 from surveyeval.engine.detectable import smallest_detectable
 from surveyeval.metric.resampling import FEW, FEWER_GROUPS, GROUPS
 from surveyeval.reporting.numbers import difference, enumerate_words, interval, number, percent
@@ -30,6 +32,8 @@ ALPHA = 0.05
 
 #: Half splits below which the range of people's halves is too narrow to be a band.
 FEWEST_SPLITS = 20
+
+_NEAR = "every distance of its answers is below that of 97.5% of second samples of people; copied or leaked answers?"
 
 _KEY = ("metric", "name", "item", "group", "arm", "regression", "term", "rule", "block")
 
@@ -195,6 +199,13 @@ class Evidence:
         worst = shares.get(where, 0.0)
         said = f"most: {where} {percent(worst, 1)}" if worst > 0 else "none"
         return Check("at most 5% invalid answers to every item", "failed" if worst > ALPHA else "passed", said)
+
+    @cached_property
+    def near(self) -> Check | None:
+        """A failed check where answers are nearer to these people than people are to each other; None elsewhere."""
+        if not too_close(self.run.estimates, self.run.model):
+            return None
+        return Check("no nearer to these people than people are to each other", "failed", _NEAR)
 
     def invalid_shares(self) -> dict[str, float]:
         """For each item the share of simulated answers that are unreadable or were not asked for."""

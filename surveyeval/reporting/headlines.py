@@ -7,11 +7,13 @@ from surveyeval.reporting.lines import Line
 
 __all__ = ["PRINCIPAL", "principal", "principals"]
 
-#: The metric that stands for an axis where one is named in a sentence or broken down by item.
+#: The metric that stands for an axis where one is named in a sentence or broken down by item, best first. The first must not
+#: be one that a degenerate simulation wins: distinct patterns before the structure ratio, which says nothing about rows that
+#: are all the same, and never the accuracy, which is best for whoever gives the most frequent answer.
 PRINCIPAL = {
     "alignment": ("js_distance",),
     "subgroups": ("group_js_distance",),
-    "heterogeneity": ("structure_ratio", "unique_patterns"),
+    "heterogeneity": ("unique_patterns", "structure_ratio"),
     "coherence": ("coherence", "gap", "association_strength"),
     "stereotyping": ("stereotyping",),
     "coefficients": ("ame_share_differing", "ame_exaggeration", "share_differing", "exaggeration", "rmse_se"),

@@ -10,6 +10,8 @@ __all__ = [
     "coefficient",
     "count",
     "difference",
+    "difference_interval",
+    "difference_with_interval",
     "enumerate_words",
     "interval",
     "number",
@@ -60,6 +62,18 @@ def interval(low: float | None, high: float | None, unit: str = "plain") -> str:
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"{number(low, unit).removesuffix('%')} to {number(high, unit)}"
+
+
+def difference_interval(low: float | None, high: float | None, unit: str = "plain") -> str:
+    """Interval of a difference; of shares in percentage points: ``−16.3 to −0.3 pp``."""
+    bounds = interval(low, high, unit)
+    return f"{bounds.removesuffix('%')} pp" if bounds.endswith("%") else bounds
+
+
+def difference_with_interval(value: float | None, low: float | None, high: float | None, unit: str = "plain") -> str:
+    """A difference and its interval on one line: ``−8.3 pp (−16.3 to −0.3)``."""
+    bounds = interval(low, high, unit).removesuffix("%")
+    return f"{difference(value, unit)} ({bounds})" if bounds else difference(value, unit)
 
 
 def with_interval(value: float | None, low: float | None, high: float | None, unit: str = "plain") -> str:

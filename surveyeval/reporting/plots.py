@@ -66,7 +66,7 @@ def _shares_of(axis: Any, context: Context, models: Sequence[Sequence[Mapping[st
         if row["human"] is None:
             continue
         axis.barh(place, 100 * row["human"], height=0.8, color="#cfd3d6", linewidth=0)
-        if row["human_low"] is not None:
+        if row["human_low"] is not None and row["human_high"] is not None:
             axis.plot([100 * row["human_low"], 100 * row["human_high"]], [place, place], color=PEOPLE, linewidth=1.1)
     step = 0.7 / max(len(models), 1)
     for number, rows in enumerate(models):
@@ -129,8 +129,8 @@ def coefficients(runs: Sequence[RunView], regressions: Iterable[str] | None = No
 
 def _forest(axis: Any, context: Context, name: str, models: Sequence[Sequence[Mapping[str, Any]]]) -> None:
     people = models[0]
-    reach = max(abs(row[end]) / row["human_se"] for row in people for end in ("human_low", "human_high"))
-    limit = min(max(4.0, reach) * 1.2, 40.0)
+    ends = [(row[end], row["human_se"]) for row in people for end in ("human_low", "human_high")]
+    limit = min(max([4.0, *(abs(end) / error for end, error in ends if end is not None)]) * 1.2, 40.0)
     axis.axvline(0, color=GREY, linewidth=0.6, linestyle=(0, (3, 3)))
     lanes = len(models) + 1
     for place, row in enumerate(people):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from surveyeval.reporting.context import plain
 from surveyeval.reporting.escaping import markdown_text
 from surveyeval.reporting.labels import Row, axis_titles, label_of, unit_of
-from surveyeval.reporting.numbers import MISSING, count, enumerate_words, interval, number
+from surveyeval.reporting.numbers import MISSING, count, difference, enumerate_words, interval, number
 from surveyeval.reporting.quantities import axis
 from surveyeval.reporting.words import HUMAN, SYNTHETIC
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from surveyeval.engine.power import Power
 
 __all__ = [
@@ -30,6 +33,14 @@ __all__ = [
 #: Columns of the measures, and of the margins.
 HEADS = ("people", "95%", "floor", "least", "")
 MARGIN_HEADS = ("margin", "decidable", "")
+#: Remarks on measures, and what each means. None is needed where the floor is told from people.
+_BAND, _NOT_TOLD, _COARSE, _UNKNOWN = "band, no test", "not told apart", "coarse", "least unknown"
+_REMARKS = {
+    _BAND: "a value that jumps and has no test; a second sample of the same size lands in the band.",
+    _NOT_TOLD: "the floor is not told from people, so nothing can be said of models in between.",
+    _COARSE: "not even rows of which 80% are uniform answers are told from people.",
+    _UNKNOWN: "halves of these people, or their PSUs, are too few to find it.",
+}
 _MARGINS = {"share": ("share", "share"), "mean_sd": ("mean, in people's SD", "ratio"), "gap": ("belief-action gap", "share"),
             "sd_ratio": ("standard deviation, log ratio", "ratio"), "effect": ("average marginal effect", "plain")}  # fmt: skip
 
@@ -49,41 +60,46 @@ def introduction(power: Power) -> Iterator[str]:
         yield f"Planned from random subsets of the {count(sizes['at_hand'])} at hand."
     if power.basis == "scaled":
         yield (
-            f"Projected from the {count(sizes['at_hand'])} at hand: errors fall with the square root of the number. Measures for "
-            "which no such law holds have no value."
+            f"Projected from the {count(sizes['at_hand'])} at hand: errors fall with the square root of the number. Measures and "
+            "floors for which no such law holds have no value."
         )
 
 
 def lines(power: Power) -> Iterator[tuple[str, list[tuple[str, tuple[str, ...]]]]]:
     """Title of each axis, with label and columns of its measures."""
-    usable = power.table[(power.table["status"] == "ok") | (power.table["axis"] == "individual")]
+    usable = _usable(power)
     for key, title in axis_titles(usable):
         rows = usable[usable["axis"] == key].to_dict("records")
         yield title, [(label_of(row), _cells(row)) for row in rows]
 
 
+def _usable(power: Power) -> pd.DataFrame:
+    return power.table[(power.table["status"] == "ok") | (power.table["axis"] == "individual")]
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     unit, loss = unit_of(row), unit_of(row, loss=True)
-    band = row["interval_method"].startswith("band")
     if row["axis"] == "individual":
-        return MISSING, "", number(row["floor"], unit), number(row["detectable"], loss), ""
-    word = (
-        "no test: band"
-        if band
-        else "floor not told apart"
-        if row["told"] is False
-        else ""
-        if row["reached"]
-        else "coarse"
-    )
+        return MISSING, "", number(row["floor"], unit), _size(row["detectable"], loss), ""
     bounds = interval(row["low"], row["high"], unit)
-    return (
-        number(row["reference"], unit),
-        bounds,
-        number(row["floor"], unit),
-        "" if band else number(row["detectable"], loss),
-        word,
-    )
+    remark = _remark(row)
+    least = "" if remark == _BAND else _size(row["detectable"], loss)
+    return number(row["reference"], unit), bounds, number(row["floor"], unit), least, remark
+
+
+def _size(value: float, unit: str) -> str:
+    """A difference without its sign."""
+    return difference(value, unit).removeprefix("+")
+
+
+def _remark(row: Row) -> str:
+    if row["interval_method"].startswith("band"):
+        return _BAND
+    if not math.isfinite(row["detectable"]):
+        return _UNKNOWN
+    if row["told"] is False:
+        return _NOT_TOLD
+    return _COARSE if row["reached"] is False and not row["told"] else ""
 
 
 def margin_lines(power: Power, *, groups: bool = False) -> list[tuple[str, tuple[str, ...]]]:
@@ -99,7 +115,7 @@ def margin_lines(power: Power, *, groups: bool = False) -> list[tuple[str, tuple
             verdict = ""
         else:
             verdict = "decidable" if declared >= decidable else "undecidable"
-        found.append((", ".join([words, *where]), (number(declared, unit), number(decidable, unit), verdict)))
+        found.append((", ".join([words, *where]), (_size(declared, unit), _size(decidable, unit), verdict)))
     return found
 
 
@@ -137,11 +153,11 @@ def reading(power: Power) -> Iterator[str]:
         f"people: what {people} of one half reach against the other half, the yardstick of every card. floor: naive stand-ins that "
         "know all but what the line measures. least: the smallest excess over people that would be told from 0 in four of five "
         "studies; for individuals the smallest gain of one model over another."
+        + (" Of counts it is a log ratio." if "count" in set(_usable(power)["unit"]) else "")
     )
-    yield (
-        "band: a value that jumps and has no test; a second sample of the same size lands in the band. as floor: the floor is not "
-        "told from people, so nothing can be said of models in between. coarse: not even rows of which 80% are uniform answers are."
-    )
+    said = {cells[-1] for _, rows in lines(power) for _, cells in rows}
+    if remarks := " ".join(f"{remark}: {meaning}" for remark, meaning in _REMARKS.items() if remark in said):
+        yield remarks
     ceiling = power.items["ceiling"].min() if len(power.items) else float("nan")
     yield (
         f"No model, however good, can be certified to be worth more than {count(round(ceiling))} people on an item (test people "

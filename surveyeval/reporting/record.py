@@ -134,7 +134,8 @@ def prompt(context: Context) -> Section:
         if found
         else "No model on this card reads a prompt."
     )
-    said = f"{said} Answers are taken {asking.elicited(context)}." if found else said
+    how = asking.elicited(context)
+    said = f"{said} Answers are taken {how}." if found and how else said
     folded = f"The interview, {len(found)} turns" if found else ""
     return Section("prompt", "Prompt", "", [said], code=found, folded_code=folded)
 

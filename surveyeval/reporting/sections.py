@@ -19,6 +19,7 @@ from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import MISSING, count, enumerate_words, percent, with_interval
 from surveyeval.reporting.use_table import Judged, use_section
 from surveyeval.reporting.verdicts import direction, verdict, yardstick
+from surveyeval.reporting.view import RunView
 
 __all__ = ["banners", "facts", "finding", "sections"]
 
@@ -45,6 +46,7 @@ def finding(context: Context) -> tuple[list[str], list[Saying]]:
         f"{enumerate_words(context.names)} answered the {asked} question{'s' if asked != 1 else ''} of “{task['title']}” in "
         f"place of {count(context.n)} {context.words.people}, {_knowing(context)}.",
         text.generated(context),
+        *asking.nearer(context),
     ]
     sayings = []
     if context.joint is None:
@@ -76,10 +78,18 @@ def _saying(context: Context, title: str, line: Line) -> Saying:
 def _knowing(context: Context) -> str:
     if not context.sizes.get("paired", True):
         return "without saying whom each row stands for"
+    files = [name for name, run in zip(context.names, context.runs, strict=True) if _from_file(run)]
+    if len(files) == len(context.names):
+        return "paired with them by a file; what was known of them is for its author to say"
     if context.without_profile:
         arms = len(context.sizes["arms"]) > 1
         return f"knowing nothing about them{' but their experimental arm' if arms else ''}: the task has no profile"
-    return f"knowing each one’s profile{_hidden(context)}"
+    apart = f" (of {enumerate_words(files)} its author must say)" if files else ""
+    return f"knowing each one’s profile{_hidden(context)}{apart}"
+
+
+def _from_file(run: RunView) -> bool:
+    return str(run.manifest["model"]["string"]).startswith("file:")
 
 
 def _hidden(context: Context) -> str:
@@ -145,7 +155,7 @@ def facts(context: Context) -> list[Fact]:
         ),
         Fact("In each half", f"{count(context.half)} {people}"),
         Fact(f"Pilot {context.words.short}", f"{count(split['pilot'])}, apart from the test"),
-        Fact("Answers", f"{asking.elicited(context)}; {options}", "#prompt"),
+        Fact("Answers", asking.obtained(context, options), "#prompt"),
         Fact("Licence of the data", str(task.get("licence") or "not stated")),
         Fact("Made", str(context.manifest.get("created", ""))[:10]),
     ]

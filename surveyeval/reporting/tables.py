@@ -174,7 +174,9 @@ def named(context: Context, line: Line) -> tuple[str, str]:
 
 def in_words(line: Line) -> list[str]:
     """Unit and direction of a line."""
-    unit = {"bits": "in bits", "count": "differences as log ratios"}.get(line.quantity.unit, "")
+    # the loss of a count, and of its ratio to people's, is the logarithm of that ratio
+    logarithm = line.quantity.unit == "count" or line.name == "unique_patterns_ratio"
+    unit = "differences as log ratios" if logarithm else "in bits" if line.quantity.unit == "bits" else ""
     return [part for part in (unit, direction(line)) if part]
 
 

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from surveyeval.engine.closeness import too_close
+from surveyeval.engine.known_coverage import COVERAGE_FLAGS
 from surveyeval.reporting.adapters import adapter_of, arms_said
-from surveyeval.reporting.asking import elicited
+from surveyeval.reporting.asking import nearer, obtained_said
 from surveyeval.reporting.blocks import Fact
 from surveyeval.reporting.comparison import resampled, what_profiles_add
 from surveyeval.reporting.context import Context, plain
-from surveyeval.reporting.disclosure_facts import cutoff_of
+from surveyeval.reporting.disclosure_facts import Facts, cutoff_of, most_tried, tries
 from surveyeval.reporting.evidence import Evidence, place
 from surveyeval.reporting.lines import Line
 from surveyeval.reporting.numbers import count, enumerate_words
@@ -20,6 +22,10 @@ from surveyeval.reporting.use import EQUIVALENCES, equivalent
 
 __all__ = ["generated", "human_source", "limits", "undecided", "wording"]
 
+_NEARNESS = (
+    "A sample has an error of its own, which these answers lack: they may hold the answers of these very respondents, or follow "
+    "from a profile that nearly determines them. The numbers cannot tell which."
+)
 _WEIGHTS = {True: "used", False: "none in the source, unweighted"}
 
 
@@ -70,11 +76,11 @@ def wording(context: Context) -> str:
     listed = "; ".join(f"{kind}: {enumerate_words(items)}" for kind, items in by_kind.items())
     interview = task.get("interview", {})
     mode = {"sequential": "one after another, each seeing the answers before", "independent": "each on its own"}
-    return (
-        f"{listed[:1].upper()}{listed[1:]}. Answers were obtained {elicited(context)}, items "
-        f"{mode.get(str(interview.get('mode')), 'in order')}, options as {interview.get('options', 'letters')} in "
-        f"{interview.get('order', 'fixed')} order."
+    questions = (
+        f"items {mode.get(str(interview.get('mode')), 'in order')}, options as {interview.get('options', 'letters')} in "
+        f"{interview.get('order', 'fixed')} order"
     )
+    return f"{listed[:1].upper()}{listed[1:]}. {obtained_said(context, questions)}"
 
 
 def memorisation(context: Context) -> str:
@@ -197,12 +203,8 @@ def _undecided(line: Line) -> str:
 
 def conditional(context: Context) -> str:
     """What an interval leaves out."""
-    tried = max(int(run.manifest.get("tried") or 0) for run in context.runs)
-    known = (
-        f"; {count(tried)} configuration{'s were' if tried != 1 else ' was'} tried on this task on this machine"
-        if tried
-        else ""
-    )
+    known_of = most_tried(Facts(run.manifest, run.tried) for run in context.runs)
+    known = f"; {tries(known_of)} tried on this task on this machine" if known_of else ""
     return (
         f"Intervals are conditional on this prompt, adapter and pilot{known}. What another wording, way of asking, training seed or "
         "pilot would change is not in them. They are 95% intervals for one number each, without adjustment for how many there are."
@@ -223,6 +225,7 @@ def _limits(context: Context) -> Iterator[Fact]:
     yield Fact("Reference rows" if context.synthetic else "People", human_source(context))
     yield Fact("Wording and interview", wording(context))
     yield Fact("Memorisation", memorisation(context))
+    yield from _facts("Nearer than people", [f"{said} {_NEARNESS}" for said in nearer(context)])
     yield from _facts("Pilot", informed(context))
     yield Fact(
         "Against the pilot",
@@ -266,7 +269,7 @@ def covered(context: Context) -> list[str]:
         for row in run.tables["coefficients"]:
             if row.get("coverage"):  # runs before there was a simulation have no such field
                 kinds[f"Coefficients of the full sample, {row['family']}: {row['coverage']}."] = None
-        flagged = run.estimates[run.estimates["flags"].str.contains("covers_", regex=False)]
+        flagged = run.estimates[run.estimates["flags"].str.contains(COVERAGE_FLAGS)]
         for row in flagged.to_dict("records"):
             words = f"{quantity(row['metric'], row['name']).label}, {row['quantity'].replace('_', ' ')}"
             kinds[f"{words}: {row['reason'].rpartition('; ')[2]}."] = None
@@ -285,10 +288,17 @@ def claimed(context: Context) -> str:
         return "for nothing on this card: no equivalence test was run."
     found = {name: equivalent(run) for name, run in zip(context.names, context.runs, strict=True)}
     said = [f"{name}: {'; '.join(shown)}" for name, shown in found.items() if shown]
+    near = [name for name, run in zip(context.names, context.runs, strict=True) if too_close(run.estimates, run.model)]
+    apart = (
+        f" Nothing is claimed of {enumerate_words(near)}, nearer to people than people are to each other."
+        if near
+        else ""
+    )
     if not said:
-        return "for nothing on this card: no test within the task’s margins passed."
+        others = "" if len(near) == len(found) else ": no test within the task’s margins passed"
+        return f"for nothing on this card{others}.{apart}"
     reason = f" Margins: {str(margins['reason']).rstrip('.')}." if margins.get("reason") else ""
-    return f"only for: {'. '.join(said)}.{reason}"
+    return f"only for: {'. '.join(said)}.{reason}{apart}"
 
 
 def _undecidable_margins(context: Context) -> list[str]:

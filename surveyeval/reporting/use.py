@@ -9,7 +9,7 @@ determined.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -19,11 +19,13 @@ from surveyeval.reporting.numbers import count, difference, enumerate_words, int
 from surveyeval.reporting.view import RunView
 
 __all__ = [
+    "COPIED",
     "EQUIVALENCES",
     "INVALID",
     "NO_MARGIN",
     "Judgement",
     "Verdict",
+    "capped",
     "equivalent",
     "judge",
     "margin_rows",
@@ -42,6 +44,8 @@ EQUIVALENCES = {
 }
 #: What keeps a claim open that its equivalence test would support.
 INVALID = "with so many invalid answers"
+#: What keeps everything open of answers that have less error than a sample of people.
+COPIED = "since answers may be copied or leaked"
 NO_MARGIN = "the task declares no margin for it"
 _NO_TEST = "no equivalence test is stored with this run"
 
@@ -87,22 +91,36 @@ def judge(run: RunView, evidence: Evidence | None = None) -> list[Judgement]:
     """The five claims for one run on human data; `evidence` spares reading the estimates twice."""
     evidence = evidence or Evidence(run)
     margins = run.manifest["task"].get("equivalence") or {}
-    return [
+    claims = [
         _item_shares(evidence, margins),
         _subgroups(evidence),
         _signs(evidence),
         _coefficients(evidence, margins),
         _individuals(evidence),
     ]
+    return [capped(claim, evidence) for claim in claims]
+
+
+def capped(claim: Judgement, evidence: Evidence) -> Judgement:
+    """A judgement that is not "supported" where answers are nearer to these people than people are to each other."""
+    if evidence.near is None:
+        return claim
+    checks = [*claim.checks, evidence.near]
+    if claim.verdict != "supported":
+        return replace(claim, checks=checks)
+    return replace(claim, verdict="can't tell", cause=COPIED, checks=checks)
 
 
 def equivalent(run: RunView) -> list[str]:
     """What was shown to be equivalent within the task's margins, after adjustment: what a card may claim, and no more.
 
-    Items of which more than 5% of the simulated answers are invalid are left out.
+    Items of which more than 5% of the simulated answers are invalid are left out. Nothing is claimed of answers that are
+    nearer to these people than people are to each other.
     """
     found: dict[str, list[str]] = {}
     evidence = Evidence(run)
+    if evidence.near is not None:
+        return []
     for field, words in EQUIVALENCES.items():
         for row in margin_rows(evidence, field):
             unusable = evidence.invalid_shares().get(row["item"], 0.0) > ALPHA
@@ -187,7 +205,9 @@ def _signs(evidence: Evidence) -> Judgement:
     else:
         said = f"{same} of {len(known)} the same and determined{f', wrong: {enumerate_words(wrong)}' if wrong else ''}"
         check = Check(name, "passed" if same == len(known) else "failed" if wrong else "undecided", said)
-    bands = evidence.inside_band("no more false signs than between halves of people", ("sign_f1", "sign_fpr"))
+    bands = evidence.inside_band(
+        "signs found as well as between halves of people, with no more false ones", ("sign_f1", "sign_fpr")
+    )
     said = (
         f"effects of 2.8 standard errors among people; {count(len(known))} of {count(len(terms))} terms are determined"
     )

@@ -8,9 +8,9 @@ from typing import Any
 from surveyeval.reporting.blocks import Cell, Row, Section, Table
 from surveyeval.reporting.context import Context
 from surveyeval.reporting.evidence import Check, Evidence, label, place, unit_of
-from surveyeval.reporting.numbers import MISSING, difference, interval, number
+from surveyeval.reporting.numbers import MISSING, difference, difference_interval, number
 from surveyeval.reporting.quantities import quantity
-from surveyeval.reporting.use import EQUIVALENCES, INVALID, Judgement, judge, may_be_judged
+from surveyeval.reporting.use import COPIED, EQUIVALENCES, INVALID, Judgement, judge, may_be_judged
 from surveyeval.reporting.uses import judge_uses
 
 __all__ = ["PIPELINE", "Judged", "answers", "judgements", "use_section"]
@@ -100,16 +100,18 @@ def _because(one: Judgement) -> Iterator[str]:
         named = check is not one.checks[0] or not _tested(one)
         text = f"{check.name}: {check.said}" if named else check.said
         failed = named and one.verdict == "not supported" and one.key != "unrectified"
-        yield f"Failed: {text}" if failed else text[:1].upper() + text[1:]
+        yield f"Failed: {text}" if failed else (text[:1].upper() + text[1:]).removesuffix("?")
     if one.smallest:
         yield f"Smallest resolved: {one.smallest}"
 
 
 def _decisive(one: Judgement) -> Check:
     """The first check that explains the verdict; of an individual-level claim what the pilot gives, unless that was met."""
-    if one.key == "individuals":
+    if one.key == "individuals" and one.cause != COPIED:
         first, *retest = one.checks
         return retest[0] if retest and one.verdict == "not supported" and first.result != "failed" else first
+    if one.cause == COPIED:
+        return one.checks[-1]
     if one.cause == INVALID:
         return next(check for check in one.checks if check.result == "failed")
     wanted = {"supported": ("passed",), "not supported": ("failed",), "can't tell": ("undecided", "open", "not run")}
@@ -178,7 +180,7 @@ def _margin(row: dict[str, Any]) -> list[Cell]:
     margin, needed = (difference(row[name], unit).removeprefix("+") for name in ("margin", "decidable"))
     return [
         Cell(difference(row["value"], unit), css="number"),
-        Cell(interval(row["low"], row["high"], unit), css="number"),
+        Cell(difference_interval(row["low"], row["high"], unit), css="number"),
         Cell(f"±{margin}", f"decidable ±{needed}", "number"),
     ]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from surveyeval.reporting.adapters import adapter_of
-from surveyeval.reporting.evidence import Check, Evidence, unit_of
+from surveyeval.reporting.evidence import Check, Evidence, Result, unit_of
 from surveyeval.reporting.numbers import interval, number
-from surveyeval.reporting.use import NO_MARGIN, Judgement, Verdict, margin_rows
+from surveyeval.reporting.use import COPIED, NO_MARGIN, Judgement, Verdict, capped, margin_rows
 from surveyeval.reporting.view import RunView
 
 __all__ = ["informed_by_pilot", "judge_uses"]
@@ -24,12 +24,8 @@ def judge_uses(run: RunView, claims: Sequence[Judgement], evidence: Evidence | N
         What `judge` says of the same run.
     """
     evidence, by_key = evidence or Evidence(run), {one.key: one for one in claims}
-    return [
-        _pretest(by_key["item_shares"], evidence),
-        _screening(by_key["signs"], run),
-        _rectified(evidence),
-        _unrectified(by_key["item_shares"]),
-    ]
+    uses = [_pretest(by_key["item_shares"], evidence), _screening(by_key["signs"], run), _rectified(evidence)]
+    return [*(capped(use, evidence) for use in uses), _unrectified(by_key["item_shares"])]
 
 
 def _pretest(shares: Judgement, evidence: Evidence) -> Judgement:
@@ -58,36 +54,56 @@ def _screening(signs: Judgement, run: RunView) -> Judgement:
 
 def _rectified(evidence: Evidence) -> Judgement:
     """Prediction-powered estimation: intervals that cover, and more precision than the people asked give alone."""
-    cover = [
-        row
-        for row in evidence.rows("matched", metric="ppi_coverage")
-        if row["name"] == "ppi_coverage" and row["headline"]
-    ]
-    width = [row for row in evidence.rows("matched", metric="ppi_width_ratio") if row["headline"]]
-    if not (cover and width):
+    cover = [row for row in _over_items(evidence, "ppi_coverage") if row["name"] == "ppi_coverage"]
+    gains = [_narrower(evidence)] if cover else []
+    if not gains:
         missing = Check("95% intervals that cover, and are narrower", "not run", "needs the package surveyeval-ppi")
         return Judgement("rectified", "Estimation with rectification", "can't tell", "without the test", [missing])
-    covers, narrower = cover[0], width[0]
-    bands = [interval(row["low"], row["high"], unit_of(row)) for row in (covers, narrower)]
+    covers = cover[0]
+    band = interval(covers["low"], covers["high"], unit_of(covers))
     checks = [
         Check(
             "95% intervals hold people’s mean in 93% of draws or more",
             "passed" if covers["value"] >= 0.93 else "failed",
-            f"{number(covers['value'], 'share')} (band {bands[0]})",
+            f"{number(covers['value'], 'share')} (band {band})",
         ),
-        Check(
-            "and are narrower than from the people asked alone",
-            "passed" if narrower["high"] < 1 else "failed" if narrower["low"] >= 1 else "open",
-            f"width ratio {number(narrower['value'], 'ratio')} (band {bands[1]})",
-        ),
+        *gains,
     ]
     results = {check.result for check in checks}
     verdict: Verdict = (
         "not supported" if "failed" in results else "supported" if results == {"passed"} else "can't tell"
     )
+    cause = "without the test" if "not run" in results else "at this n"
     return Judgement(
-        "rectified", "Estimation with rectification", verdict, "at this n" if verdict == "can't tell" else "", checks
+        "rectified", "Estimation with rectification", verdict, cause if verdict == "can't tell" else "", checks
     )
+
+
+def _narrower(evidence: Evidence) -> Check:
+    """Whether people and model together are worth more than the people asked, by the jackknife interval of their worth.
+
+    The width of the intervals cannot tell: their tuning is set on the same people, so that it is below the classical one on
+    average for predictions that are worth nothing.
+    """
+    name = "and are narrower than from the people asked alone, beyond chance"
+    found = {row["name"]: row for row in _over_items(evidence, "ppi_n_eff")}
+    worth, asked = found.get("effective_sample_size_uncut"), found.get("people_asked")
+    if worth is None or asked is None:
+        return Check(name, "not run", "needs a run with the present surveyeval-ppi: `surveyeval score` makes one")
+    width = [row for row in _over_items(evidence, "ppi_width_ratio") if row["name"] == "ppi_width_ratio"]
+    ratio = f"; width ratio {number(width[0]['value'], 'ratio')}" if width else ""
+    if worth["low"] != worth["low"]:
+        return Check(name, "undecided", f"no interval{ratio}")
+    n = asked["value"]
+    result: Result = "passed" if worth["low"] > n else "failed" if worth["high"] <= n else "open"
+    value, bounds = f"{worth['value']:,.1f}", f"{worth['low']:,.1f} to {worth['high']:,.1f}"
+    return Check(
+        name, result, f"{n:,.1f} people asked are worth {value} ({bounds}){ratio}".replace(".0 people", " people")
+    )
+
+
+def _over_items(evidence: Evidence, metric: str) -> list[dict[str, Any]]:
+    return [row for row in evidence.rows("matched", metric=metric) if not row["item"]]
 
 
 def _unrectified(shares: Judgement) -> Judgement:
@@ -121,6 +137,7 @@ def _weakest(checks: Sequence[Check], claim: Judgement) -> tuple[Verdict, str]:
 
 
 def _as_check(claim: Judgement) -> Check:
-    open_ = "undecided" if claim.cause == "at this n" else "not run"  # else more people would not help
+    # elsewhere than at this n more people would not help
+    open_ = {"at this n": "undecided", COPIED: "open"}.get(claim.cause, "not run")
     result: dict[str, Any] = {"supported": "passed", "not supported": "failed", "can't tell": open_}
     return Check(claim.title.lower(), result[claim.verdict], claim.words)

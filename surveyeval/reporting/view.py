@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from surveyeval.engine.tried import Tried, tried_now
 from surveyeval.errors import RunError
 from surveyeval.reporting.escaping import printable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from surveyeval.engine.run import Run
 
 __all__ = ["RunView", "check_comparable", "model_names"]
 
@@ -27,11 +30,19 @@ class RunView:
         Long form, see `surveyeval.engine.estimates`.
     tables : mapping
         Descriptive tables, see `surveyeval.engine.describe`.
+    tried : Tried, optional
+        What the log of this machine says now of configurations tried; without it, the manifest's own number counts.
     """
 
     manifest: Mapping[str, Any]
     estimates: pd.DataFrame
     tables: Mapping[str, Any]
+    tried: Tried | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> RunView:
+        """A run that lies on this machine, with what was tried on its task until now."""
+        return cls(run.manifest, run.estimates, run.tables, tried_now(run.manifest))
 
     @property
     def model(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from surveyeval.data.files import digest, write_atomically
-from surveyeval.engine.readable import understood
+from surveyeval.engine.readable import scored_now, understood
 from surveyeval.engine.run import Run
 from surveyeval.engine.score import check_same_people
 from surveyeval.reporting.card import Card, render
@@ -21,7 +21,7 @@ def write_card(path: Path, card: Card) -> None:
     write_atomically(path.with_suffix(".md"), card.markdown)
 
 
-def write_report(runs: Sequence[Run], output: str | Path | None = None) -> Path:
+def write_report(runs: Sequence[Run], output: str | Path | None = None, *, scored: bool = False) -> Path:
     """Render the card of every run, and of several one that shows them side by side.
 
     Parameters
@@ -31,6 +31,8 @@ def write_report(runs: Sequence[Run], output: str | Path | None = None) -> Path:
     output : path, optional
         File of the card; default: ``report.html`` in the run directory, and for several runs in a directory of their own
         beside them.
+    scored : bool
+        Whether they were scored a moment ago: if a card cannot be drawn, it is not that their files are damaged.
 
     Returns
     -------
@@ -40,17 +42,18 @@ def write_report(runs: Sequence[Run], output: str | Path | None = None) -> Path:
     Raises
     ------
     RunError
-        When a run is damaged, or the runs cannot stand side by side.
+        When a run is damaged, its card cannot be drawn, or the runs cannot stand side by side.
     """
+    drawing = scored_now if scored else understood
     with understood(runs[0].folder):
         check_same_people(runs)
     for one in runs:
-        with understood(one.folder):
-            write_card(one.card, render([RunView(one.manifest, one.estimates, one.tables)]))
+        with drawing(one.folder):
+            write_card(one.card, render([RunView.of(one)]))
     target = Path(output) if output is not None else _card_path(runs)
     if target != runs[0].card:
-        with understood(runs[0].folder):
-            card = render([RunView(one.manifest, one.estimates, one.tables) for one in runs])
+        with drawing(runs[0].folder):
+            card = render([RunView.of(one) for one in runs])
         target.parent.mkdir(parents=True, exist_ok=True)
         write_card(target, card)
     return target

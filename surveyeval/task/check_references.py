@@ -369,6 +369,8 @@ def _shuffled(findings: Findings) -> None:
     """Blocks of ``interview.shuffled`` are two neighbouring items or more, and each item is in one."""
     given = [item.get("name") if isinstance(item, dict) else None for _, item in entries(findings.value, "items")]
     names = [name if isinstance(name, str) else "an item without a name" for name in given]
+    questions = [item.get("part_of") for _, item in entries(findings.value, "items") if isinstance(item, dict)]
+    known = [*names, *dict.fromkeys(one for one in questions if isinstance(one, str))]
     seen: set[str] = set()
     for number, block in entries(mapping(findings.value, "interview"), "shuffled"):
         route: Route = ("interview", "shuffled", number)
@@ -379,7 +381,7 @@ def _shuffled(findings: Findings) -> None:
             if not isinstance(name, str):
                 continue
             if name not in names:
-                findings.unknown((*route, position), name, names, "an item")
+                findings.unknown((*route, position), name, known, "an item")
             elif name in seen:
                 findings.add((*route, position), f"item {name!r} stands in two places", "leave one out")
             else:

@@ -195,7 +195,9 @@ def options_of(one: Guess, indent: int) -> Iterator[str]:
 def missing_codes(one: Guess, indent: int) -> Iterator[str]:
     """Lines of ``missing:``."""
     if one.missing:
-        yield from review("dont_know, refused, not_asked or missing?", indent)
+        said = "; ".join(f"{code} is {label!r}" for code, label in one.missing_labels.items())
+        told = f" In the file {said}" if said else ""
+        yield from review(f"dont_know, refused, not_asked or missing?{told}", indent)
         pairs = ", ".join(f"{quoted(code)}: {state}" for code, state in one.missing.items())
         if len(pairs) + indent < WIDTH - 12:
             yield f"{' ' * indent}missing: {{{pairs}}}"

@@ -20,10 +20,11 @@ from surveyeval.task.draft import (
     profile_section,
 )
 from surveyeval.task.draft_arms import Arms, arms_lines, find_arms
+from surveyeval.task.draft_columns import columns_of
 from surveyeval.task.draft_conditions import Subject, rule_of
 from surveyeval.task.draft_items import DraftItem, interview_lines, items_lines
 from surveyeval.task.draft_leaving import Kept, finished, keep_lines, kept_profile, stayed
-from surveyeval.task.guess import Guess, guess
+from surveyeval.task.guess import Guess, about_no, guess
 from surveyeval.task.guess_words import profile_field, role_of
 from surveyeval.task.questionnaire import Choice, Condition, Question, Questionnaire
 from surveyeval.task.scales import missing_state, ordered, rated
@@ -120,7 +121,7 @@ class _Writer:
         """Identifier, weight, design and arms are columns of no question."""
         if self.table is None:
             return
-        own = {column for question in self.survey.questions for column in _columns_of(question)}
+        own = {column for question in self.survey.questions for column in columns_of(question)}
         stems = [one.name for one in self.survey.questions]
         arms = {one.column for one in self.arms.sets}
         if (ended := finished(self._counts("Finished"))) is not None:
@@ -181,7 +182,7 @@ class _Writer:
         if question.kind == "other":
             self._leave_out(question, *(question.notes[-1:] or ("no question with response options",)))
             return
-        asked = [one for one in _columns_of(question) if self.table is None or one in self.table.frame.columns]
+        asked = [one for one in columns_of(question) if self.table is None or one in self.table.frame.columns]
         if self.table is not None and not asked:
             self._leave_out(question, "the data have no column for it")
             return
@@ -297,6 +298,7 @@ class _Writer:
             names[""] = self.columns[question.name] = self.names.take(one)
             self.guesses.append(one)
         notes = [*question.notes, *([_unknown(unknown)] if unknown else [])]
+        notes += [said] if kind == "binary" and (said := about_no(options)) else []
         if (absent := [row.column for row in question.rows if row.column not in asked]) and rows:
             notes.append(f"the data have no column {', '.join(absent)}")
         when, also = self._when(question.when)
@@ -391,14 +393,6 @@ def _open_role(text: str) -> str:
     """The role of a check-all question or a slider, which has no answer that shows attention."""
     role = role_of(text)
     return role_of("") if role == "attention" else role
-
-
-def _columns_of(question: Question) -> list[str]:
-    """Columns that may hold the answers to a question."""
-    if question.kind == "multiple":
-        options = [name for one in question.choices for name in (one.column, f"{question.name}_{one.code}")]
-        return list(dict.fromkeys([*options, question.name]))
-    return [one.column for one in question.rows] if question.rows else [question.name]
 
 
 def _scale(options: Sequence[tuple[str, str]]) -> str:

@@ -28,6 +28,8 @@ MOST_INCLUDES = 20
 #: Arms and items that expansion may make at most.
 MOST = 5_000
 _NAME = re.compile(r"[A-Za-z0-9_]+")
+#: What an option of a check-all question is answered with, unless the item says otherwise.
+_TICK_LABELS = {"unticked_label": "No", "ticked_label": "Yes"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +172,41 @@ class _Expansion:
             if len(listed) > MOST:
                 self._problem(items, f"these are {len(listed)} items, at most {MOST} are read", key=True)
             root = root.with_keys(items=replace(items, value=listed))
+            interview = root.get("interview")
+            if interview is not None and isinstance(interview.value, dict):
+                root = root.with_keys(interview=self._shuffled(interview, items.value, listed))
         return root
+
+    def _shuffled(self, interview: Node, written: list[Node], made: list[Node]) -> Node:
+        """Blocks of ``shuffled`` that name a check-all question, with the items that its options became."""
+        blocks = interview.get("shuffled")
+        if blocks is None or not isinstance(blocks.value, list):
+            return interview
+        names = {one.text("name") for one in made}
+        questions = {one.text("name"): one for one in written if one.text("kind") == "multiple"}
+        found = []
+        for block in blocks.value:
+            inside = block.value if isinstance(block.value, list) else []
+            named = [one for one in inside if isinstance(one.value, str) and one.value in questions.keys() - names]
+            if named and len(inside) > 1:
+                # Items of a block change places one by one, so that other items would come between the options.
+                self._problem(
+                    named[0],
+                    f"{named[0].value!r} is a check-all question, whose options are shuffled in a block of their own",
+                    f"write [{named[0].value}] beside the other blocks",
+                )
+            elif named:
+                options = questions[str(named[0].value)].get("options")
+                pinned = {
+                    code
+                    for code, option in (options.value if options and isinstance(options.value, dict) else {}).items()
+                    if option.text("pinned") == "true"
+                }
+                members = [one.text("name") for one in made if one.text("part_of") == named[0].value]
+                free = [name for name in members if name and name.removeprefix(f"{named[0].value}_") not in pinned]
+                block = replace(block, value=[named[0].saying(name) for name in free])
+            found.append(block)
+        return interview.with_keys(shuffled=replace(blocks, value=found))
 
     # ---- include -------------------------------------------------------------------------------------------------------
 
@@ -195,7 +231,11 @@ class _Expansion:
         try:
             document = load_document(path, name=str(path))
         except ConfigError as error:
-            self.problems += error.problems
+            for one in error.problems:
+                if one.line is None:  # nothing of it was read: the line that names it is where to look
+                    self._problem(node, f"{node.value}: {one.message}", one.hint)
+                else:
+                    self.problems.append(one)
             return {}
         root = self._with_included(_nodes(document, document.value, ()), (*inside, path))
         assert isinstance(root.value, dict)
@@ -314,12 +354,30 @@ class _Expansion:
                     given, why, "write `blank: not_ticked` where a blank means that an option was not ticked", key=True
                 )
         ticked, unticked = item.text("ticked") or "1", item.text("unticked") or "0"
+        words = {field: item.get(field) for field in _TICK_LABELS}
+        for field, given in words.items():
+            if given is not None and not (isinstance(given.value, str) and given.value.strip()):
+                self._problem(given, f"{field} has no words", f"write `{field}: {_TICK_LABELS[field]}`", key=True)
+                return
         separator, column = item.get("separator"), item.get("column")
         assert isinstance(item.value, dict)
         for field in ("points", "bins", "retest", "recode"):
             if field in item.value:
                 self._problem(item.value[field], f"{field} does not go with kind multiple", "leave it out", key=True)
-        shared = item.with_keys(ticked=None, unticked=None, separator=None, options=None, column=None)
+        shared = item.with_keys(
+            ticked=None,
+            unticked=None,
+            ticked_label=None,
+            unticked_label=None,
+            separator=None,
+            options=None,
+            column=None,
+        )
+
+        def said_of(field: str, option: Node) -> Node:
+            given = words[field]
+            return given if given is not None else option.saying(_TICK_LABELS[field])
+
         for code, option in options.value.items():
             label = option.text("label") if isinstance(option.value, dict) else option.value
             own = option.get("column")
@@ -332,14 +390,16 @@ class _Expansion:
                 self._problem(option, f"code {code!r} cannot be part of a name", "use letters, digits and _", key=True)
                 continue
             for field, node in option.value.items() if isinstance(option.value, dict) else ():
-                if field not in ("label", "column"):
-                    self._problem(
-                        node, f"an option of a check-all item has no {field!r}", "it has label and column", key=True
-                    )
+                if field == "pinned" and node.value not in ("true", "false"):
+                    self._problem(node, "pinned is true or false", "write `pinned: true`, or leave it out")
+                elif field not in ("label", "column", "pinned"):
+                    why = f"an option of a check-all item has no {field!r}"
+                    self._problem(node, why, "it has label, column and pinned", key=True)
             said = {
                 "name": option.saying(f"{name}_{code}"), "kind": option.saying("binary"), "part_of": option.saying(name),
                 "statement": option.saying(label),
-                "options": replace(option, value={ticked: option.saying("Yes"), unticked: option.saying("No")}),
+                # As in any binary item the last option is the event of a logit, and the higher rank.
+                "options": replace(option, value={unticked: said_of("unticked_label", option), ticked: said_of("ticked_label", option)}),
             }  # fmt: skip
             if separator is not None:
                 said |= {"separator": separator, "member": option.saying(code)}

@@ -8,8 +8,6 @@ adding one makes no earlier run another one.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from surveyeval.errors import ConfigError, Problem, did_you_mean
 from surveyeval.task.check import check_document
 from surveyeval.task.document import Document, load_document, parse_document
 from surveyeval.task.expand import expand
+from surveyeval.task.identity import content_hash
 from surveyeval.task.orders import option_order
 from surveyeval.task.task import Task
 
@@ -124,9 +123,7 @@ def _variant(task: Task, document: Document, name: str, change: Change, file: st
         raise ConfigError(
             problems=[Problem(one.message, changed.file, field=one.field, hint=one.hint) for one in problems]
         )
-    canonical = json.dumps(changed.value, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    return Task(spec, task.folder, task.file, digest, task.profile_set, text)
+    return Task(spec, task.folder, task.file, content_hash(spec), task.profile_set, text)
 
 
 def _made(task: Task, kind: str) -> Iterator[tuple[str, Change]]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surveyeval.data.codes import code
 from surveyeval.data.files import digest, write_atomically
-from surveyeval.data.table import to_codes
+from surveyeval.data.table import Table, to_codes
 from surveyeval.errors import ConfigError
+from surveyeval.task.check import check_document
 from surveyeval.task.document import parse_document
+from surveyeval.task.expand import expand
+from surveyeval.task.human import check_rows
 from surveyeval.task.load import load_task
 from surveyeval.task.task import Task
 
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["task_from_frame"]
 
-_DATA = "answers.csv"
+_DATA, _TASK = "answers.csv", "the task"
 
 
 def task_from_frame(
@@ -56,7 +60,8 @@ def task_from_frame(
     ConfigError
         With everything that is wrong in `spec`, or when `folder` holds another task.
     DataError
-        When a column has no name, or two have the same.
+        When a column has no name, or two have the same; and with everything that does not fit `spec`: absent columns, codes
+        that are no option, identifiers that stand twice.
 
     Examples
     --------
@@ -72,7 +77,7 @@ def task_from_frame(
     """
     import yaml
 
-    value = parse_document(spec, "the task").value if isinstance(spec, str) else _text(spec)
+    value = parse_document(spec, _TASK).value if isinstance(spec, str) else _text(spec)
     if not isinstance(value, dict):
         raise ConfigError(
             "the task is no mapping", hint="give what a task file says: name, version, title, source, items"
@@ -88,8 +93,10 @@ def task_from_frame(
             hint="leave it out",
         )
     value = {**value, "source": {"use": f"file:{_DATA}", **(source or {})}}
-    rows = to_codes(frame, "the data frame").to_csv(index=False, lineterminator="\n")
+    codes = to_codes(frame, "the data frame")
+    rows = codes.to_csv(index=False, lineterminator="\n")
     text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+    _check(text, codes, Path(folder) if folder is not None else None, profile_set)
     target = Path(folder) if folder is not None else _default(value, rows)
     for name, content in (("task.yaml", text), (_DATA, rows)):
         path = target / name
@@ -99,6 +106,27 @@ def task_from_frame(
     write_atomically(target / _DATA, rows)
     write_atomically(target / "task.yaml", text)
     return load_task(target / "task.yaml", profile_set=profile_set)
+
+
+def _check(text: str, codes: pd.DataFrame, folder: Path | None, profile_set: str | None) -> None:
+    """Refuse a task, or rows, before anything is written, in words of what was given: lines are those of no file.
+
+    Raises
+    ------
+    ConfigError, DataError
+    """
+    try:
+        document = expand(parse_document(text, _TASK), folder)
+        spec, problems = check_document(document)
+    except ConfigError as error:
+        spec, problems = None, list(error.problems)
+    if problems or spec is None:
+        own = [replace(one, line=None, column=None) if one.file == _TASK else one for one in problems]
+        raise ConfigError(problems=own)
+    sets = list(spec.profile_sets) or ["default"]
+    chosen = profile_set if profile_set in sets else sets[0]
+    task = Task(spec, folder or Path(), _TASK, "", chosen or sets[0], "")
+    check_rows(task, Table(codes, "", "the data frame"))
 
 
 def _default(value: Mapping[str, Any], rows: str) -> Path:

@@ -16,7 +16,7 @@ from surveyeval.data.table import Table
 from surveyeval.task.guess_words import named, profile_field, role_of, unnumbered
 from surveyeval.task.scales import missing_state, ordered, rated
 
-__all__ = ["Guess", "guess"]
+__all__ = ["Guess", "about_no", "guess"]
 
 Role = Literal["id", "weight", "strata", "psu", "arm", "profile", "item", "left out"]
 
@@ -49,6 +49,13 @@ _GROUP, _CONTROL = (
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 #: Why a column is left out that may tell who people are, and of one that holds ticks or blanks.
 PERSONAL, TICKED = "it may tell who people are", "or blank: if it is a tick, write 0 where there is none"
+#: Of an item with two bare codes.
+_ASSIGNED = (
+    "everybody has one of two codes, each about as often: if people were assigned to them by chance, it is a factor under "
+    "`arms:` and no item"
+)
+#: How a label begins that says no.
+_NO = re.compile(r"(?:no|not|never|none|false|didn't|did not|don't|do not|nei|nej|nein|non|nee)\b", re.IGNORECASE)
 #: Labels of an option that was ticked, and of one that was not.
 _MENTIONED = re.compile(r"(?:mentioned|selected|checked|ticked|marked|chosen|quoted)", re.IGNORECASE)
 _UNMENTIONED = re.compile(
@@ -102,6 +109,8 @@ class Guess:
         Of a check-all question whose options have a column each; `column` is then how the question is called.
     ticked, unticked : str
         Of such a question: what stands in a cell that was ticked, and what in others; nothing where they are blank.
+    missing_labels : mapping of code to label
+        What the file says of codes in `missing`.
     """
 
     column: str
@@ -120,6 +129,7 @@ class Guess:
     members: tuple[tuple[str, str, str], ...] = ()
     ticked: str = ""
     unticked: str = ""
+    missing_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,7 @@ class _Column:
     missing: Mapping[str, str]
     unsure: tuple[str, ...]
     question: str | None
+    measure: str = ""
 
     @property
     def codes(self) -> list[str]:
@@ -248,7 +259,8 @@ def _column(table: Table, name: str) -> _Column:
         if state is not None and (code in labels or not _NUMBER.fullmatch(code)):
             missing[code] = state
         elif code in user_missing:
-            missing[code] = _BESIDE.get(code, "missing")
+            # a label that is not understood says more than what the code mostly means elsewhere
+            missing[code] = "missing" if code in labels else _BESIDE.get(code, "missing")
             unsure.append(f"{code!r}, which the file counts as missing")
     if not labels:
         for code in _beside([code for code in counts if code not in missing]):
@@ -256,8 +268,9 @@ def _column(table: Table, name: str) -> _Column:
             unsure.append(f"{code!r}, which lies outside the other codes")
     kept = {code: count for code, count in counts.items() if code not in missing}
     return _Column(
-        name, len(table.frame), len(table.frame) - len(values), kept, labels, missing, tuple(unsure), question
-    )
+        name, len(table.frame), len(table.frame) - len(values), kept, labels, missing, tuple(unsure), question,
+        table.measures.get(name, ""),
+    )  # fmt: skip
 
 
 def _beside(codes: Sequence[str]) -> list[str]:
@@ -323,12 +336,16 @@ def _identifier(column: _Column, taken: set[Role]) -> Guess | None:
 def _design(column: _Column, taken: set[Role]) -> Guess | None:
     if column.is_question:
         return None
-    weighing = _WEIGHT.search(column.name) or (column.question is not None and _WEIGHING.search(column.question))
+    alone = column.name.casefold() == "w"
+    weighing = (
+        alone or _WEIGHT.search(column.name) or (column.question is not None and _WEIGHING.search(column.question))
+    )
     if column.numeric and weighing and len(column.counts) > 2 and not column.labels:
         numbers = [float(code) for code in column.counts]
         mean = sum(float(code) * count for code, count in column.counts.items()) / sum(column.counts.values())
         whole = all(number.is_integer() for number in numbers)
-        if column.complete and min(numbers) >= 0 and not (whole and 20 < mean < 500):  # kilograms and pounds
+        # kilograms and pounds, and waves, are whole
+        if column.complete and min(numbers) >= 0 and not (whole and (alone or 20 < mean < 500)):
             if "weight" not in taken:
                 return Guess(column.name, "weight")
             return Guess(column.name, "left out", reasons=("another weight: a task uses one",))
@@ -382,7 +399,7 @@ def _profile(column: _Column, taken: set[Role]) -> Guess | None:
     options, scale = _options(column)
     if len(options) < 2:
         return Guess(column.name, "left out", reasons=("everybody has the same",))
-    rank = name in ("education", "income", "age") or scale
+    rank = name in ("education", "income", "age") or scale or column.measure == "ordinal"
     numeric = all(_NUMBER.fullmatch(code) for code, _ in options)
     kind = "ordinal" if rank and numeric and len(options) > 2 else "nominal"
     return _marked(column, Guess(column.name, "profile", kind, options, column.missing, name=name))
@@ -417,12 +434,50 @@ def _item(column: _Column, taken: set[Role]) -> Guess | None:
             item_role=role,
         )
         return _marked(column, made)
-    kind = "binary" if len(options) == 2 else "ordinal" if scale or _ranks(options, labelled) else "nominal"
+    kind, reasons = _kind(column, options, labelled, scale)
     made = Guess(
         column.name, "item", kind, options, column.missing, question=column.question, scale=scale, item_role=role,
-        expected=expected,
+        expected=expected, reasons=reasons,
     )  # fmt: skip
     return _marked(column, made)
+
+
+def _kind(
+    column: _Column, options: Sequence[tuple[str, str]], labelled: Sequence[str], scale: str
+) -> tuple[str, tuple[str, ...]]:
+    """The kind of an item with options, and what a person should look at."""
+    if len(options) == 2:
+        said = about_no(options)
+        return "binary", (*([said] if said else []), *([_ASSIGNED] if _assigned(column, labelled) else []))
+    if scale or (_ranks(options, labelled) and not (column.measure == "nominal" and not labelled)):
+        return "ordinal", ()
+    if column.measure == "ordinal":
+        return "ordinal", ("kind: ordinal, since the file says so; look at the order of the options",)
+    return "nominal", ()
+
+
+def about_no(options: Sequence[tuple[str, str]]) -> str:
+    """What to look at where the last of two options says no, which a logit would be about; empty elsewhere.
+
+    Examples
+    --------
+    >>> about_no([("1", "Yes"), ("2", "No")])
+    "event: a regression (logit) of it is about 'No', the last option, unless it says `event: '1'`"
+    >>> about_no([("0", "No"), ("1", "Yes")])
+    ''
+    """
+    (code, first), (_, last) = options
+    if not _NO.match(last) or _NO.match(first):
+        return ""
+    return f"event: a regression (logit) of it is about {last!r}, the last option, unless it says `event: {code!r}`"
+
+
+def _assigned(column: _Column, labelled: Sequence[str]) -> bool:
+    """Whether two bare codes may be what people were assigned to: everybody has one, and each is held by about half."""
+    if labelled or column.question or not column.complete or set(column.counts) not in ({"0", "1"}, {"1", "2"}):
+        return False
+    half = sum(column.counts.values()) / 2
+    return column.n >= 20 and abs(min(column.counts.values()) - half) <= 1.5 * half**0.5
 
 
 _JUDGES: tuple[Callable[[_Column, set[Role]], Guess | None], ...] = (
@@ -501,7 +556,8 @@ def _marked(column: _Column, made: Guess) -> Guess:
     if bare and all(_NUMBER.fullmatch(code) for code in bare):
         reasons.append("labels: the file says nothing of what these numbers mean" if len(bare) == len(made.options)
                        else f"labels: the file has none for {', '.join(bare)}")  # fmt: skip
-    return Guess(**{**made.__dict__, "reasons": tuple(reasons)})
+    said = {code: column.labels[code] for code in made.missing if column.labels.get(code, code) != code}
+    return replace(made, reasons=tuple(reasons), missing_labels=said)
 
 
 def _sorted(codes: Sequence[str]) -> list[str]:

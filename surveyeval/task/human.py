@@ -23,7 +23,7 @@ from surveyeval.task.routing import asked
 from surveyeval.task.schema import Arms, ItemSpec, ProfileField
 from surveyeval.task.task import Item, Task
 
-__all__ = ["SIMULATED", "HumanData", "load_human", "load_profiles"]
+__all__ = ["SIMULATED", "HumanData", "check_rows", "load_human", "load_profiles"]
 
 #: What tables of simulated answers have in their column `provenance`.
 SIMULATED = "simulated"
@@ -82,14 +82,30 @@ def load_human(task: Task, *, data: str | None = None, provenance: str | None = 
     else:
         table = _opened(task)
         licence, citation = source.licence, source.citation
+    sample, noted = _sampled(task, table)
+    provenance = provenance or source.provenance
+    return HumanData(sample, table.sha256, provenance, licence, citation, table, noted)
+
+
+def check_rows(task: Task, table: Table) -> None:
+    """Refuse rows that are not what a task says of them, before they are written anywhere.
+
+    Raises
+    ------
+    DataError
+        With every problem at once, as in `load_human`; rows are those of the table, from 1.
+    """
+    _sampled(task, table)
+
+
+def _sampled(task: Task, table: Table) -> tuple[Sample, tuple[Problem, ...]]:
     reader = _Reader(task, table)
     sample = reader.sample()
     if not reader.problems:
         reader._lonely(sample)
     if reader.problems:
         raise DataError(problems=reader.problems)
-    provenance = provenance or source.provenance
-    return HumanData(sample, table.sha256, provenance, licence, citation, table, tuple(reader.notes))
+    return sample, tuple(reader.notes)
 
 
 def load_profiles(task: Task, path: Path) -> Sample:
@@ -495,7 +511,7 @@ class _Reader:
 
     def _ticked(self, column: NDArray[np.object_], item: Item) -> NDArray[np.object_]:
         """Yes or no for one code of a column that lists codes; a missing code stands alone, a blank cell stays blank."""
-        (yes, no), separator, member = item.codes, item.spec.separator or ",", item.spec.member
+        (no, yes), separator, member = item.codes, item.spec.separator or ",", item.spec.member
 
         def one(cell: object) -> object:
             if not isinstance(cell, str) or cell in item.spec.missing:
@@ -506,7 +522,7 @@ class _Reader:
 
     def _blanks_filled(self, column: NDArray[np.object_], item: Item) -> NDArray[np.object_]:
         """No tick where a cell is blank; what the filter does not put to a person is taken back in `_routed`."""
-        yes, no = item.codes
+        no, yes = item.codes
         blank = np.asarray(pd.isna(column))
         if item.spec.blank == "not_ticked_if_any":
             others = [

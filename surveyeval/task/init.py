@@ -13,6 +13,7 @@ from surveyeval.data.sources import open_source
 from surveyeval.data.table import Table
 from surveyeval.errors import ConfigError, DataError
 from surveyeval.task.draft import Draft, draft
+from surveyeval.task.draft_columns import check_columns
 from surveyeval.task.draft_questionnaire import draft_questionnaire
 from surveyeval.task.guess import PERSONAL
 from surveyeval.task.questionnaire import Questionnaire
@@ -38,7 +39,8 @@ class Drafted:
     copied : Path or None
         The copy of the data beside it; None where the task names where they are.
     notes : tuple of str
-        What reading the data did; columns that were left out since they tell who people are.
+        What reading the data did; columns that were left out since they tell who people are; questions without a column,
+        where fewer than half of a survey file's have one.
     """
 
     file: Path
@@ -83,7 +85,7 @@ def init_task(
     ConfigError
         When the name is none, or the folder has a task file already.
     DataError
-        When the data cannot be read, or have no rows.
+        When the data cannot be read, have no rows, or have a column for no question of the survey file.
     """
     if not _SLUG.fullmatch(name):
         likely = re.sub(r"[^a-z0-9_.+-]+", "_", name.casefold()).strip("_.+-")[:60]
@@ -105,6 +107,7 @@ def init_task(
             table = replace(table, sha256=hashlib.sha256(content).hexdigest())
         if len(table.frame) == 0:
             raise DataError("has no rows", file=table.name)
+    doubtful = check_columns(survey, table) if survey is not None and table is not None else ""
     if survey is not None:
         made = draft_questionnaire(survey, table, name=name, use=use, encoding=encoding)
     else:
@@ -116,7 +119,7 @@ def init_task(
         write_atomically(file, made.text)
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", file=str(folder)) from error
-    said = _said(table, path, copied)
+    said = (*_said(table, path, copied), *([doubtful] if doubtful else []))
     personal = [one.column for one in made.guesses if PERSONAL in one.reasons]
     if copied is not None and personal:
         names = ", ".join(personal)

@@ -85,6 +85,14 @@ def _short_items(definitions: Schema) -> None:
             "description": "of a check-all item: the code of a ticked option; default: 1",
         },
         "unticked": {"type": list(_SCALAR), "description": "of a check-all item: the code of another; default: 0"},
+        "ticked_label": {
+            "type": list(_SCALAR),
+            "description": "of a check-all item: the answer that ticks an option, as it is shown; default: Yes",
+        },
+        "unticked_label": {
+            "type": list(_SCALAR),
+            "description": "of a check-all item: the answer that does not, shown before the other; default: No",
+        },
         "items": {
             "description": "a battery: name: statement, each an item with what stands beside `items`",
             "type": "object",

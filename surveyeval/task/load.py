@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from surveyeval.task.catalogue import find_task
 from surveyeval.task.check import check_document
 from surveyeval.task.document import load_document
 from surveyeval.task.expand import expand
+from surveyeval.task.identity import content_hash
 from surveyeval.task.task import Task
 
 __all__ = ["load_task"]
@@ -50,7 +49,4 @@ def load_task(
     if profile_set is not None and profile_set not in sets:
         hint = did_you_mean(profile_set, sets) or f"profile sets: {', '.join(sets)}"
         raise ConfigError(f"task {spec.name!r} has no profile set {profile_set!r}", file=str(path), hint=hint)
-    # Keys are not sorted: the order of options, arms and items is part of what a task is.
-    canonical = json.dumps(document.value, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    return Task(spec, path.parent, str(path), digest, profile_set or sets[0], document.text)
+    return Task(spec, path.parent, str(path), content_hash(spec), profile_set or sets[0], document.text)

@@ -26,6 +26,7 @@ __all__ = [
     "column",
     "column_types",
     "design",
+    "event_label",
     "groups",
     "inputs",
     "needs_profile",
@@ -231,13 +232,27 @@ def _formula(task: Task, text: str) -> Formula:
 def design(task: Task, sample: Sample, regression: RegressionSpec) -> Design:
     """Design matrix and response of one regression."""
     formula = _formula(task, regression.formula)
-    event = regression.event
-    if event is None and regression.family == "logit" and formula.response_type.levels:
-        event = formula.response_type.levels[-1][0]  # an ordered response of two levels has values other than 0 and 1
+    event = _event(formula, regression)
     blocks = {term: block for block, terms in regression.blocks.items() for term in terms}
     getter: Callable[[str], Column] = _Columns(task, sample)
     outcomes = formulas.outcomes(formula.response_type, regression.family, regression.reference)
     return formula.design(getter, sample.n, event, blocks, outcomes, ordered=regression.family == "ordered")
+
+
+def _event(formula: Formula, regression: RegressionSpec) -> str | None:
+    """Code of the response that a logit counts as 1; None where nothing is to be chosen, as for truth values."""
+    if regression.event is None and regression.family == "logit" and formula.response_type.levels:
+        # also of an ordered response, whose two levels have values other than 0 and 1
+        return formula.response_type.levels[-1][0]
+    return regression.event
+
+
+def event_label(task: Task, regression: RegressionSpec) -> str:
+    """Words of the answer that a logit is about; empty for other families, and for a response that is true or false."""
+    formula = _formula(task, regression.formula)
+    if regression.family != "logit":
+        return ""
+    return dict(formula.response_type.levels).get(_event(formula, regression) or "", "")
 
 
 def needs_profile(task: Task, regression: RegressionSpec) -> bool:

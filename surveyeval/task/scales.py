@@ -72,6 +72,13 @@ _STATES = (
     ("dont_know", r"(?:i )?(?:don'?t|do not|does ?n[o']t) know(?: enough to say)?|dk|can'?t (?:say|choose)|cannot (?:say|choose)"),
     ("missing", r"missing(?: data| value)?|n/?a|#n/a|nan|null|\.|system missing|no data|-"),
 )  # fmt: skip
+#: The same where a label goes on: "Not applicable, lives alone", "Don't know / no answer", "Refused (spontaneous)".
+_BEGIN = (
+    ("not_asked", r"not asked|not applicable|inapplicable"),
+    ("refused", r"refus(?:ed|al)(?! to (?!answer|say|respond|disclose|state))|prefer not to (?:say|answer|disclose)|no answer"
+                r"|declined to answer|not stated"),
+    ("dont_know", r"(?:don'?t|do not|does ?n[o']t) know|can'?t (?:say|choose)|cannot (?:say|choose)"),
+)  # fmt: skip
 _NUMBER = re.compile(r"^\W*(?:under|below|less than|up to|over|above|more than)?\W*(\d[\d,.]*)", re.IGNORECASE)
 
 
@@ -113,8 +120,12 @@ def rated(labels: Sequence[str]) -> bool:
 def missing_state(label: str) -> str | None:
     """The state that a label stands for where it is no answer; None where it is one.
 
+    Of a label that goes on, the first words count.
+
     Examples
     --------
+    >>> missing_state("Not applicable, lives alone"), missing_state("Refused to pay")
+    ('not_asked', None)
     >>> missing_state("Don't know"), missing_state("Prefer not to say"), missing_state("No")
     ('dont_know', 'refused', None)
     """
@@ -122,4 +133,5 @@ def missing_state(label: str) -> str | None:
         " ".join(label.casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split()).strip("() .")
         or label.strip()
     )
-    return next((state for state, pattern in _STATES if re.fullmatch(pattern, said)), None)
+    whole = next((state for state, pattern in _STATES if re.fullmatch(pattern, said)), None)
+    return whole or next((state for state, pattern in _BEGIN if re.match(rf"(?:i )?(?:{pattern})\b", said)), None)

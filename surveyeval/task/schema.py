@@ -142,7 +142,8 @@ class InterviewSpec(Model):
         "fixed", description="of options; random: anew for every respondent, scales forwards or backwards"
     )
     shuffled: list[list[Name]] = Field(
-        default_factory=list, description="blocks of neighbouring items, shown in an order of each respondent's own"
+        default_factory=list,
+        description="blocks of neighbouring items, shown in an order of each respondent's own; a block may name one check-all question",
     )
 
 

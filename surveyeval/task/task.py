@@ -125,7 +125,8 @@ class Task:
     file : str
         How messages name the file.
     content_hash : str
-        sha256 of the canonical content of the file (comments and layout do not count).
+        sha256 of what the file says (`surveyeval.task.identity.content_hash`): comments, layout and fields at their defaults do
+        not count.
     profile_set : str
         Name of the profile set in force; ``"default"`` when the task declares none.
     """
@@ -290,6 +291,12 @@ class Task:
         from surveyeval.task.resolve import design
 
         return design(self, sample, regression)
+
+    def event_label(self, regression: RegressionSpec) -> str:
+        """Words of the answer that a logit is about; empty where there are none."""
+        from surveyeval.task.resolve import event_label
+
+        return event_label(self, regression)
 
     def inputs(self, *names: str) -> frozenset[str]:
         """The named columns and everything that they are derived from."""

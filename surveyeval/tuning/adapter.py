@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from surveyeval.data.files import sync_folder, write_atomically
+from surveyeval.data.files import sync_folder, write_atomically, written_to
 from surveyeval.errors import ConfigError, MissingExtraError
 from surveyeval.model.strings import parse_model_string
 from surveyeval.tuning.options import TuningOptions
@@ -96,13 +98,26 @@ def save_adapter(folder: Path, wrapped: Any, record: Mapping[str, Any], *, repla
         Content of `surveyeval.json`.
     replace : bool
         Whether a folder with content may give way.
+
+    Raises
+    ------
+    ConfigError
+        When the folder has content that may not give way.
+    RunError
+        When the disk is full, read-only or broken.
     """
+    with written_to(folder):
+        _save(folder, wrapped, record, replace)
+
+
+def _save(folder: Path, wrapped: Any, record: Mapping[str, Any], replace: bool) -> None:
     # what a killed process left goes as well
     temporary, aside = (folder.with_name(f".{folder.name}.{kind}") for kind in ("tmp", "old"))
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         # no look at the hub whether its vocabulary is the base's: embeddings are never trained
-        wrapped.save_pretrained(temporary, save_embedding_layers=False)
+        with _as_system_errors():
+            wrapped.save_pretrained(temporary, save_embedding_layers=False)
         _name_base(temporary / "adapter_config.json", record["base"]["model"])
         (temporary / "README.md").write_text(_readme(record), encoding="utf-8")
         text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
@@ -122,6 +137,18 @@ def save_adapter(folder: Path, wrapped: Any, record: Mapping[str, Any], *, repla
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _as_system_errors() -> Iterator[None]:
+    """Raise errors of the system that safetensors has in its own words as what they are."""
+    try:
+        yield
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def _name_base(path: Path, model: str) -> None:

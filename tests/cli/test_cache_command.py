@@ -125,6 +125,15 @@ def test_a_second_run_reads_the_cache_and_clearing_tells_what_was_removed(site: 
     told = words_of(surveyeval("cache", "info", site=site).stdout)
     assert "3 blocks of 20 interviews, asked on 20" in told
     assert "tiny-survey chatter:near asked by generate 3 blocks, 20 interviews," in told
+    printed = json.loads(surveyeval("cache", "info", "--json", site=site).stdout)
+    assert printed["path"] == str(site / "cache" / "responses.sqlite")
+    assert printed["size"] == (site / "cache" / "responses.sqlite").stat().st_size
+    assert (printed["blocks"], printed["interviews"], printed["problem"]) == (3, 20, None)
+    (group,) = printed["groups"]
+    assert group["model"] == "chatter:near"
+    assert (group["elicitation"], group["blocks"], group["interviews"]) == ("generate", 3, 20)
+    assert group["first"] <= group["last"]
+    assert group["first"].endswith("+00:00")
     assert "No such answers are kept." in surveyeval("cache", "clear", "--task", "anes96", site=site).stdout
     assert "No such answers are kept." in surveyeval("cache", "clear", "--older-than", "0.5", site=site).stdout
     cleared = words_of(surveyeval("cache", "clear", "--model", "chatter:near", site=site).stdout)

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from surveyeval import api
 from surveyeval.cli.main import cli
+from surveyeval.cli.summary import print_summary
 from surveyeval.errors import ConfigError
 from tests.tuning import survey
 
@@ -52,6 +53,27 @@ def test_a_comparison_is_printed_within_80_columns_with_its_words(folder: Path, 
     assert {"value", "low", "high", "p", "p_adjusted", "se", "detectable", "other", "outcome"} <= set(rows[0])
 
 
+def test_a_copy_of_the_people_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = api.run(task="anes96", model=["scripted:human", "baseline:cell"], limit=80, splits=2, output=tmp_path)
+    said = "scripted:human is nearer to these people than people are to each other: copied or leaked answers?"
+    print_summary(result)
+    after_the_run = " ".join(capsys.readouterr().out.split())
+    assert f"{said} Every distance of its answers is below that of 97.5% of second samples of people." in after_the_run
+    assert after_the_run.count("copied or leaked") == 1
+    done = call("compare", *names(tmp_path), "--folder", str(tmp_path), "--splits", "2")
+    assert done.exit_code == 0, done.output
+    assert said in " ".join(done.stdout.split())
+    assert "baseline:cell is nearer" not in done.stdout
+
+
+def test_differences_of_shares_are_in_percentage_points(folder: Path) -> None:
+    done = call("compare", *names(folder)[:2], "--folder", str(folder), "--splits", "2")
+    line, *_ = (one for one in done.stdout.splitlines() if one.strip().startswith("Coverage  "))
+    assert line.count(" pp") == 2  # the difference, with its interval behind it, and the least that would be told apart
+    table = done.stdout[done.stdout.index("baseline:cell against") : done.stdout.index("difference: how much nearer")]
+    assert "%" not in table.replace("95% interval", "")
+
+
 def test_a_comparison_as_json_is_the_table_and_nothing_else(folder: Path) -> None:
     done = call("compare", *names(folder)[:2], "--folder", str(folder), "--json")
     found = json.loads(done.stdout)
@@ -75,7 +97,7 @@ def test_a_plan_is_printed_within_80_columns_with_its_words(tmp_path: Path) -> N
         "929 synthetic rows: a pilot of 232, and 697 for the test, in random halves of",
         "SYNTHETIC reference: a pipeline check that ranks nobody.",
         "F1 of",
-        "a second sample of the same size lands in the band",
+        "band, no test: a value that jumps and has no test; a second sample of the same size lands in the band",
         "the task declares none",
         "are needed, 30 to be shown at all.",
         "worth more than 182 people on an item",

@@ -70,13 +70,21 @@ def test_two_work_and_the_broken_third_is_named(two: tuple[Path, str]) -> None:
     assert "third-plugin" in missing.stderr
 
 
-def test_a_new_plugin_passes_its_own_tests(two: tuple[Path, str]) -> None:
+def test_new_plugins_pass_their_own_tests_in_one_command(two: tuple[Path, str]) -> None:
+    """pytest takes two files of one name in folders that are no packages for the same module."""
     folder, path = two
-    source = folder / "surveyeval-commute"
-    options = ("--quiet", "-p", "no:cacheprovider", "--config-file", source / "pyproject.toml", "--rootdir", folder)
-    done = python("-m", "pytest", *options, source / "tests", folder=folder, path=path)
+    first = folder / "surveyeval-commute" / "pyproject.toml"
+    options = ("--quiet", "-p", "no:cacheprovider", "--config-file", first, "--rootdir", folder)
+    done = python("-m", "pytest", *options, "surveyeval-commute", "night-shift", folder=folder, path=path)
     assert done.returncode == 0, done.stdout
-    assert "9 passed" in done.stdout
+    assert "18 passed" in done.stdout
+
+
+def test_what_two_plugins_count_alike_says_whose_it_is(two: tuple[Path, str]) -> None:
+    folder, _ = two
+    for name in ("surveyeval-commute/surveyeval_commute", "night-shift/night_shift"):
+        label = re.findall(r'label="(Answers [^"]*)"', (folder / name / "metric.py").read_text())
+        assert label == [f"Answers at the ends ({'commute' if 'commute' in name else 'night_shift'})"]
 
 
 def test_nothing_of_the_example_is_left(two: tuple[Path, str]) -> None:
@@ -121,7 +129,12 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "here").iterdir()] == ["README.md"]
     (tmp_path / "empty").mkdir()
     made = init_plugin("surveyeval-commute", output=tmp_path / "empty")
-    assert {"pyproject.toml", "LICENSE", "surveyeval_commute/hooks.py", "tests/test_conformance.py"} <= set(made.files)
+    assert {
+        "pyproject.toml",
+        "LICENSE",
+        "surveyeval_commute/hooks.py",
+        "tests/test_surveyeval_commute_conformance.py",
+    } <= set(made.files)
     with pytest.raises(ConfigError, match="there is something already"):
         init_plugin("surveyeval-commute", output=tmp_path / "empty")
 

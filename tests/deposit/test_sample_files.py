@@ -169,7 +169,7 @@ def test_without_profiles(run: Run, tmp_path: Path) -> None:
 def test_no_cell_is_a_formula_unless_wanted(run: Run, tmp_path: Path) -> None:
     def cells(escape: bool) -> list[str]:
         api.sample(run, output=tmp_path / "x.csv", escape=escape)
-        with (tmp_path / "x-codebook.csv").open(newline="") as stream:
+        with (tmp_path / "x-csv-codebook.csv").open(newline="") as stream:
             return [cell for row in csv.reader(stream) for cell in row]
 
     assert {"'=1+1", "'=south", "'-party"} <= set(cells(True))
@@ -216,6 +216,18 @@ def test_the_program_for_r_names_the_design(run: Run, tmp_path: Path) -> None:
     assert "svydesign(ids = ~psu, strata = ~stratum, weights = ~weight, data = simulated, nest = TRUE)" in text
     assert "subset(simulated, draw == 1)" in text
     assert "simulated by a model" in text
+
+
+def test_samples_of_one_name_in_other_formats_keep_their_companions(run: Run, tmp_path: Path) -> None:
+    files = [
+        file
+        for kind in ("csv", "parquet", "sav", "dta")
+        for file in api.sample(run, output=tmp_path / f"x.{kind}").files
+    ]
+    assert len(set(files)) == len(files) == len([file for file in tmp_path.iterdir() if not file.name.startswith(".")])
+    for kind in ("csv", "parquet", "sav", "dta"):
+        for ending in ("R", "py"):
+            assert f'"x.{kind}"' in (tmp_path / f"x-{kind}-read.{ending}").read_text()
 
 
 def test_names_that_programs_take() -> None:

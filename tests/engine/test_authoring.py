@@ -66,6 +66,37 @@ def test_what_a_data_frame_cannot_be(tmp_path: Path) -> None:
     assert load_human(task_from_frame(FRAME, text, folder=tmp_path / "d")).sample.n == 80
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"vote": [*[3.0] * 2, *[1.0] * 78]}, "the data frame items.vote.options: column 'vote': code '3' is not declared (2 rows), row 1"),
+        ({"age": ["old", *[20] * 79]}, "the data frame profile.age: column 'age': 1 values are no numbers, the first is 'old', row 1"),
+    ],
+)  # fmt: skip
+def test_rows_that_are_no_answers_are_refused_at_once(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        task_from_frame(FRAME.assign(**change), SPEC, folder=tmp_path / "a")
+    assert said in str(caught.value)
+    assert "answers.csv" not in str(caught.value)
+    assert not (tmp_path / "a").exists()  # so that the mended frame can go there
+    task_from_frame(FRAME, SPEC, folder=tmp_path / "a")
+
+
+@pytest.mark.parametrize(("field", "column"), [("id", "ages"), ("weight", "w")])
+def test_columns_that_a_data_frame_does_not_have(field: str, column: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        task_from_frame(FRAME, {**SPEC, "source": {**SPEC["source"], field: column}}, folder=tmp_path / "a")
+    assert f"source.{field}: in the data frame there is no column {column!r}" in str(caught.value)
+    assert ".yaml" not in str(caught.value)
+
+
+def test_a_mistake_in_a_mapping_names_no_line_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        task_from_frame(FRAME, {**SPEC, "profile": {"age": {"colum": "age"}}}, folder=tmp_path / "a")
+    assert "the task profile.age.colum: there is no field 'colum'" in str(caught.value)
+    assert not (tmp_path / "a").exists()
+
+
 def test_simulated_rows_say_so_and_are_no_people(tmp_path: Path) -> None:
     task = task_from_frame(FRAME, SPEC, folder=tmp_path / "task")
     string = f"hf:{tiny.save('llama', tmp_path / 'model')}"

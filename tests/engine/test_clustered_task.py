@@ -209,6 +209,15 @@ def test_a_stratum_left_with_one_village_is_refused_before_anything_is_computed(
     assert (table["status"] == "ok").any()
 
 
+def test_a_limit_that_leaves_a_stratum_with_one_village_is_what_to_change(tmp_path: Path) -> None:
+    task, _ = loaded(tmp_path, rows())
+    with pytest.raises(DataError) as caught:
+        api.run(task=task, model="baseline:mode", limit=3, splits=2, output=tmp_path / "runs", cache=False)
+    said = str(caught.value)
+    assert " one PSU among 3 respondents; a larger --limit avoids it: these are 3 of " in said
+    assert said.index("--limit") < said.index("lonely_psu: collapse")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

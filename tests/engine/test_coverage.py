@@ -154,13 +154,34 @@ def test_tables_mark_what_is_outside_and_say_how_many_gave_an_interval() -> None
     assert "3.0" in text  # 1.96 sqrt(.95 .05 / 200), in points
 
 
+def test_nothing_is_said_of_few() -> None:
+    inside, outside = (1.0, 0.0, 2.0), (5.0, 4.0, 6.0)
+    found = [{"mean/trust": inside if number else outside} for number in range(29)] + [{} for _ in range(171)]
+    assert "(14)few" in "\n".join(
+        table("title", FULL, [Column(Cell("simple", 60, half=False), found, {"mean/trust": (1.0, 0.0)})])
+    )
+
+
+@pytest.mark.parametrize(
+    ("covered", "of", "mark"),
+    [(178, 200, "*"), (179, 200, "~"), (186, 200, " "), (199, 200, "*"), (198, 200, "~"), (194, 200, " ")],
+)
+def test_a_star_is_what_chance_would_seldom_do_at_the_limit(covered: int, of: int, mark: str) -> None:
+    """By hand: 178 and fewer of 200 have a probability of .024 at 93%, 179 and fewer .042; 199 and more .016 at 97%, 198 and more .059."""
+    inside, outside = (1.0, 0.0, 2.0), (5.0, 4.0, 6.0)
+    found = [{"mean/trust": inside if number < covered else outside} for number in range(of)]
+    text = "\n".join(table("title", FULL, [Column(Cell("simple", 60, half=False), found, {"mean/trust": (1.0, 0.0)})]))
+    assert f"{100 * covered / of:.1f}{mark}".rstrip() in text
+    assert ("*" in text, "~" in text) == (mark == "*", mark == "~")
+
+
 def test_every_setting_has_the_three_sizes() -> None:
     found = list(cells(("full", "half")))
     assert len({cell.name for cell in found}) == len(found) == 9 + 3 * len(SETTINGS)
 
 
-def starred() -> dict[tuple[str, str, int], list[float]]:
-    """What is starred in docs/explanation/coverage.md: kind, sampling and size, and the shares of all simulators."""
+def starred() -> dict[tuple[str, str, int], list[float | None]]:
+    """What is starred in docs/explanation/coverage.md, or rests on too few: kind, sampling and size, and shares of all simulators."""
     page = (Path(command.__file__).parent.parent / "docs" / "explanation" / "coverage.md").read_text()
     text = page[page.index("\nFull sample\n") : page.index("Percent of intervals that contain")]
     simple = [("simple", size) for size in SIZES]
@@ -168,22 +189,23 @@ def starred() -> dict[tuple[str, str, int], list[float]]:
     columns = {"Full sample": three, "In halves": three, "In halves, by": simple * 2, "In halves, an": [("experiment", size) for size in SIZES]}  # fmt: skip
     of = {line.label: line for _, lines, *_ in TABLES for line in lines}
     kinds = {"OLS/": "ols", "logit/": "logit", "log SD ratio/": "sd_ratio equivalence"}
-    found: dict[tuple[str, str, int], list[float]] = {}
+    found: dict[tuple[str, str, int], list[float | None]] = {}
     order, metric = three, ""
     for line in text.splitlines():
         title = next((name for name in reversed(columns) if line.startswith(name)), None)
         order = columns[title] if title else order
         label = line[:42].rstrip()
         metric = HEADS.get(label.partition(":")[0], metric) if not line.startswith(" ") else metric
-        if "*" not in line or label not in of:
+        if label not in of or of[label].limits is None:
             continue
         key = of[label].key if of[label].key in kinds else label
         quantity = next((name for text, name in QUANTITIES.items() if text in label), "")
         kind = kinds.get(key, f"{metric} {quantity}")
         cells = [line[42 + 10 * j : 52 + 10 * j].strip() for j in range(len(order))]
         for place, cell in zip(order, cells, strict=True):
-            if cell.endswith("*"):
-                found.setdefault((kind, *place), []).append(float(re.sub(r"^\(\d+\)", "", cell[:-1])))
+            if cell.endswith(("*", "few")):
+                share = re.sub(r"^\(\d+\)", "", cell.rstrip("*"))
+                found.setdefault((kind, *place), []).append(None if share == "few" else float(share))
     return found
 
 
@@ -205,9 +227,20 @@ def test_what_is_known_is_what_the_page_stars_to_whole_percents() -> None:
     assert set(listed) - set(found) == {("ols", "weighted", 60)}
     assert set(found) <= set(listed)
     for place, shares in found.items():
-        known = listed[place]
-        assert known.covered in {round(share) for share in (min(shares), max(shares))}, place
+        known, told = listed[place], [share for share in shares if share is not None]
+        assert known.covered in ({round(share) for share in (min(told), max(told))} if told else {None}), place
         assert known.nominal == (90.0 if place[0] == "sd_ratio equivalence" else 95.0)
+
+
+def test_few_psus_are_few_however_many_people_they_hold() -> None:
+    people = World("clustered").people(60, np.random.default_rng(3))
+    many = people.take(np.arange(60).repeat(20))  # 1,200 people in 12 PSUs
+    known = known_coverage("js_distance matched", many)
+    assert known is not None
+    assert known == known_coverage("js_distance matched", people)
+    assert "of about 60 people in strata and 12 PSUs" in str(known)
+    alone = replace(many, psu=np.arange(1200).astype(str).astype(object))
+    assert known_coverage("js_distance matched", alone) is None
 
 
 def test_results_of_a_kind_that_is_known_to_miss_say_so() -> None:

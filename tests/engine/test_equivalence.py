@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from small import answered, respondents, small_task
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.weightstats import DescrStatsW, ttost_ind, ttost_paired
 
-from surveyeval.engine.equivalence import equivalence_rows, two_one_sided_tests
+from surveyeval.engine.equivalence import equivalence_rows, smallest_decidable, two_one_sided_tests
 from surveyeval.engine.estimates import make_table
 from surveyeval.engine.rows import Rows
 
@@ -35,13 +36,14 @@ def pair():
 
 def test_shares_and_gaps_of_complete_answers_are_those_of_statsmodels(pair):
     human, simulated = pair
+    needed = stats.t.ppf(0.95, 299) + stats.t.ppf(0.90, 299)
     for k in range(4):
         one, other = ((sample.answers["trust"] == k).astype(float) for sample in (simulated, human))
         row = rows_of(human, simulated, metric="share", item="trust", term=str(k + 1)).iloc[0]
         assert row["value"] == pytest.approx(one.mean() - other.mean())
         assert row["p"] == pytest.approx(ttost_paired(one, other, -0.1, 0.1)[0])
         assert (row["low"], row["high"]) == pytest.approx(DescrStatsW(one - other).tconfint_mean(0.10))
-        assert row["decidable"] == pytest.approx(2.926 * DescrStatsW(one - other).std_mean, rel=1e-3)
+        assert row["decidable"] == pytest.approx(needed * DescrStatsW(one - other).std_mean)
     one, other = (
         ((sample.answers["act"] == 1) != (sample.answers["trust"] > 1)).astype(float) for sample in (simulated, human)
     )
@@ -64,9 +66,9 @@ def test_an_item_is_equivalent_where_all_its_options_are(pair):
     assert whole["family"] == "equivalence: alignment"
 
 
-@pytest.mark.parametrize(("n", "drawn", "exact"), [(200, 0.146, 0.103), (400, 0.103, 0.073), (900, 0.069, 0.049)])
+@pytest.mark.parametrize(("n", "drawn", "exact"), [(200, 0.147, 0.104), (400, 0.104, 0.073), (900, 0.069, 0.049)])
 def test_the_smallest_decidable_margins_are_those_of_the_published_formula(n, drawn, exact):
-    """2.93 standard errors of a difference of shares of one half: sqrt(0.5 / n), or sqrt(0.25 / n) without draws."""
+    """2.94 standard errors of a difference of shares of one half: sqrt(0.5 / n), or sqrt(0.25 / n) without draws."""
     people = respondents(n, 1)
     quarter = np.arange(n) % 4
     human = people.with_answers({"trust": quarter % 2, "act": quarter % 2}, simulated=False)
@@ -81,6 +83,26 @@ def test_the_smallest_decidable_margins_are_those_of_the_published_formula(n, dr
     # where answers depend on earlier ones, probabilities are no law of the sample
     row = rows_of(human, known, metric="share", item="act", headline=True).iloc[0]
     assert row["decidable"] == pytest.approx(drawn, abs=0.0008)
+
+
+@pytest.mark.parametrize("df", [1, 2, 4, 10, 39, 700])
+def test_what_is_decidable_is_shown_in_four_of_five_studies_at_any_degrees_of_freedom(df):
+    """Studies without a true difference: a normal estimate, and a standard error from a chi-squared variance."""
+    rng = np.random.default_rng(df)
+    value, error = rng.standard_normal(100_000), np.sqrt(rng.chisquare(df, 100_000) / df)
+    margin = two_one_sided_tests(0.0, 1.0, df, 1.0).decidable
+    assert margin == smallest_decidable(1.0, df)
+    within = np.abs(value) + stats.t.ppf(0.95, df) * error < margin
+    assert 0.795 < within.mean() < 0.84
+
+
+def test_margins_of_a_few_clusters_need_more_standard_errors_than_those_of_many_people():
+    psu = np.array([f"u{i % 12}" for i in range(300)], dtype=object)
+    human = answered(respondents(300, 1, psu=psu), 2, simulated=False)
+    simulated = answered(human.without_answers(), 3)
+    row = rows_of(human, simulated, metric="share", item="act", headline=True).iloc[0]
+    error = (row["high"] - row["low"]) / 2 / stats.t.ppf(0.95, 11)
+    assert row["decidable"] == pytest.approx((stats.t.ppf(0.95, 11) + stats.t.ppf(0.90, 11)) * error)
 
 
 def test_a_margin_below_what_can_be_decided_is_undecidable_and_not_failed():

@@ -16,6 +16,7 @@ from surveyeval.engine.exchange import (
     dealt_within_arms,
     exchanged_within_units,
     observed_loss,
+    under_exchange,
 )
 from surveyeval.engine.tracks import loss_of
 from surveyeval.metric.alignment import JSDistance, TotalVariation
@@ -142,3 +143,20 @@ def test_the_level_is_kept_when_people_and_rows_have_one_law_and_a_shift_is_seen
             rejected[shift] += (1 + further) / (1 + times) <= 0.05
     assert rejected[0.0] <= stats.binom.ppf(0.9999, repeats, 0.05)
     assert rejected[0.6] > 0.3 * repeats
+
+
+def test_exchanges_do_not_change_the_unit_of_stereotyping():
+    """People change places too: a loss in units of their own difference would be undefined where the exchange levels it."""
+    metric = Stereotyping()
+    tested = under_exchange(metric)
+    assert tested.spec is metric.spec
+    human = answered(respondents(80, 1), 2, simulated=False)
+    simulated = answered(human.without_answers(), 3)
+    pool = Pool(human, [simulated])
+    roles = next(exchanged_within_units(pool, 40, 0))
+    (losses,) = by_binding([tested], TASK, pool, human, roles, 0)
+    assert np.isfinite(losses).all()
+    place = {key.name: q for q, key in enumerate(metric.compare(TASK, human, simulated, human, {}).values(
+        human.weight[None], simulated.weight[None], 0).keys)}  # fmt: skip
+    np.testing.assert_allclose(losses[:, place["stereotyping"]], losses[:, place["between_group_sd"]])
+    assert under_exchange(TotalVariation()).spec.name == "total_variation"

@@ -194,6 +194,17 @@ def test_a_pilot_is_for_models_that_take_one(task: Task, string: str, tmp_path: 
         simulate(human, tmp_path / "profiles.csv", "baseline:cell", pilot_data=simulated)
 
 
+def test_a_coin_needs_nobody(task: Task, tmp_path: Path) -> None:
+    """Every option alike is the same law whether or not there is a pilot; all other baselines learn."""
+    alone = simulate(task, tmp_path / "profiles.csv", "baseline:uniform", draws=2)
+    pd.testing.assert_frame_equal(
+        alone, simulate(task, tmp_path / "profiles.csv", "baseline:uniform", draws=2, pilot_data="task")
+    )
+    for name in ("mode", "pooled", "marginal", "cell", "logit", "chain", "hotdeck", "copula"):
+        with pytest.raises(CapabilityError, match="needs the answers of a pilot"):
+            simulate(task, tmp_path / "profiles.csv", f"baseline:{name}")
+
+
 def test_the_command_says_how_to_give_a_pilot(task: Task, tmp_path: Path) -> None:
     out = str(tmp_path / "out.csv")
     line = [

@@ -13,6 +13,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.multitest import multipletests
 
 from surveyeval import api
+from surveyeval.engine.closeness import too_close
 from surveyeval.engine.evaluate import evaluate
 from surveyeval.engine.exchange import Pool, exchanged_within_units
 from surveyeval.engine.multiplicity import adjust
@@ -85,17 +86,23 @@ def test_a_copy_is_too_close(table):
     assert {"js_distance", "total_variation", "wasserstein"} == set(copied["metric"])
     assert copied["reason"].str.contains("answers of these people were copied").all()
     assert not flagged["model"].isin(["same law", "shifted"]).any()
+    assert [model for model in ("copy", "same law", "shifted", "draws") if too_close(table, model)] == ["copy"]
 
 
 def test_second_samples_of_people_are_rarely_too_close():
-    metrics = [one for one in api.metrics() if one.spec.name == "js_distance"]
-    flagged, repeats = 0, 60
+    names = ("js_distance", "total_variation", "wasserstein")
+    metrics = [one for one in api.metrics() if one.spec.name in names]
+    flagged, together, repeats = 0, 0, 60
     for seed in range(repeats):
         human = answered(respondents(60, seed), 1000 + seed, simulated=False)
         other = answered(respondents(60, 500 + seed), 2000 + seed)
         found = estimates(human, {"m": human.without_answers().with_answers(other.answers)}, metrics=metrics)
-        flagged += "too_close" in set(found["flags"])
+        flagged += "too_close" in set(found.loc[found["metric"] == "js_distance", "flags"])
+        together += too_close(found, "m")
     assert flagged <= stats.binom.ppf(0.9999, repeats, 0.025)
+    # what caps verdicts is all of them together, which is no more frequent than one
+    assert together <= stats.binom.ppf(0.9999, repeats, 0.025)
+    assert together <= flagged
 
 
 def test_families_are_adjusted_apart_as_statsmodels_does(table):

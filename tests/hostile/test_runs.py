@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import os
 import random
 import shutil
+import signal
+import socket
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,7 +29,7 @@ from surveyeval.engine.store import ResponseLog
 from surveyeval.errors import RunError, SurveyevalError
 from tests.engine.small import respondents, small_task
 from tests.hostile import made
-from tests.hostile.limits import capped
+from tests.hostile.limits import TooSlowError, capped
 from tests.hostile.targets import _RESPONSES
 
 VALUES: list[Any] = [
@@ -144,6 +148,58 @@ def test_files_of_another_kind(content: bytes, run: Run, tmp_path: Path) -> None
         with capped(20.0, megabytes=2_000), pytest.raises(SurveyevalError):
             use()
     assert find_runs(folder.parent) == []
+
+
+MEMBERS = (
+    "manifest.json",
+    "responses.parquet",
+    "metrics.json",
+    "tables.json",
+    "config.yaml",
+    "task.yaml",
+    "report.html",
+    ".lock",
+)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_pipes_devices_and_sockets_in_a_run_are_not_opened(name: str, run: Run, tmp_path: Path) -> None:
+    """Opening a pipe waits for somebody who writes into it, without using any processor time."""
+
+    def stop(*_: object) -> None:
+        raise TooSlowError("it waits")
+
+    folder = Path(shutil.copytree(run.folder, tmp_path / "runs" / "copied"))
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(120)
+    try:
+        for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero"), _socket):
+            (folder / name).unlink(missing_ok=True)
+            make(folder / name)
+            for use in (api.verify, lambda one: api.score([one]), lambda one: api.report([one]), Run):
+                with pytest.raises(RunError, match="is a pipe, a device or a socket") as caught:
+                    use(folder)
+                assert caught.value.problems[0].file == str(folder / name)
+            assert find_runs(folder.parent) == []
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made_here, contextlib.chdir(path.parent):  # the address may not be long
+        made_here.bind(path.name)
+
+
+def test_links_in_a_run_are_followed(run: Run, tmp_path: Path) -> None:
+    """Large tables may lie on another disk; a link that leads nowhere is a file that is missing."""
+    folder = Path(shutil.copytree(run.folder, tmp_path / "runs" / "copied"))
+    (folder / "responses.parquet").rename(tmp_path / "elsewhere.parquet")
+    (folder / "responses.parquet").symlink_to(tmp_path / "elsewhere.parquet")
+    assert len(Run(folder).responses) == len(run.responses)
+    (tmp_path / "elsewhere.parquet").unlink()
+    with pytest.raises(RunError, match="not complete"):
+        _ = Run(folder).responses
 
 
 def test_a_configuration_that_grows(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,3 +89,14 @@ def test_a_model_is_beaten_only_by_one_that_is_nearer_everywhere_and_told_apart_
     found = dominance([first, second], pairs, [0, 1, 2])
     assert [one.by for one in found] == [(), (0, 2), ()]
     assert [one.by for one in dominance([first, second], {}, [0, 1, 2])] == [(), (), ()]
+
+
+def test_a_value_that_one_lacks_saves_it_from_nothing_and_beats_nobody() -> None:
+    first = line([(0.1, 0.0, 0.2), (0.5, 0.4, 0.6)])
+    second = line([(0.1, 0.0, 0.2), None], "wasserstein")  # type: ignore[list-item]
+    pairs = {line_key(first): [Resolved(0, 1, 0.4, "better")]}
+    assert [one.by for one in dominance([first, second], pairs, [0, 1])] == [(), (0,)]
+    first = line([(0.5, 0.4, 0.6), (0.1, 0.0, 0.2)])
+    pairs = {line_key(first): [Resolved(0, 1, -0.4, "worse")]}
+    found = dominance([first, second], pairs, [0, 1])
+    assert [(one.by, one.compared) for one in found] == [((), 2), ((), 1)]

@@ -16,7 +16,10 @@ from click.testing import CliRunner, Result
 
 from surveyeval import api
 from surveyeval.board.boards import boards, why_apart
+from surveyeval.board.content import board_content
 from surveyeval.board.entries import Entry
+from surveyeval.board.records import as_json, as_markdown
+from surveyeval.board.site import _page
 from surveyeval.board.submission import Submission, make_submission
 from surveyeval.cli.main import cli
 from surveyeval.engine.run import Run
@@ -286,6 +289,30 @@ def test_demonstration_models_and_scripts_are_labelled_and_scripts_have_no_place
     assert "some runs are submissions, without answers" in words
 
 
+def test_a_model_nearer_to_people_than_people_are_is_named(submission: Submission, tmp_path: Path) -> None:
+    def too_near(parts: dict[str, object]) -> None:
+        renamed(parts, "suspect", "file:rows.csv", "a" * 64)
+        for row in parts["metrics"]["estimates"]:
+            distance = row["metric"] in ("total_variation", "js_distance", "wasserstein")
+            if row["quantity"] == "indistinguishable" and distance and row["headline"]:
+                row["flags"] = "too_close"
+
+    near = Entry(changed(submission, too_near))
+    assert near.nearer == "nearer to these people than people are to each other: copied or leaked answers?"
+    assert near.nearer in near.remarks
+    assert Entry(submission).nearer == ""
+    board, *_ = boards([Entry(submission), near])
+    content = board_content(board, [])
+    markdown = as_markdown([content], [], [])
+    assert f"**suspect is {near.nearer}**" in markdown
+    assert markdown.count("copied or leaked") == 1
+    models = json.loads(as_json([content], [], []))["boards"][0]["models"]
+    assert {one["name"]: one["nearer_than_people"] for one in models} == {"baseline:chain": False, "suspect": True}
+    words = Page(_page("board", content=content)).words
+    assert f"suspect is {near.nearer} Do not go by its places" in words
+    assert words.count("copied or leaked answers?") == 2  # at the head, and among the remarks
+
+
 def test_other_yardsticks_under_the_same_hashes_are_left_out(submission: Submission, tmp_path: Path) -> None:
     def change(parts: dict[str, object]) -> None:
         renamed(parts, "other")
@@ -295,7 +322,20 @@ def test_other_yardsticks_under_the_same_hashes_are_left_out(submission: Submiss
 
     files = [written(submission, tmp_path / "a.zip"), written(changed(submission, change), tmp_path / "b.zip")]
     site = api.leaderboard(files, output=tmp_path / "site")
-    assert any("other" in note and "random halves" in note for note in site.notes)
+    (note,) = site.notes
+    assert note.startswith("b.zip is left out: what people and floors reach, computed again from the task's people")
+
+
+def test_a_check_is_printed_as_json_and_leaves_with_the_same_code(submission: Submission, tmp_path: Path) -> None:
+    good, bad = written(submission, tmp_path / "a.zip"), tmp_path / "b.zip"
+    bad.write_bytes(Submission(submission.parts, {**submission.stated, "tables": "0" * 64}).to_bytes())
+    done = call("leaderboard", "--check", "--json", str(good), str(bad))
+    assert done.exit_code == DataError.exit_code
+    first, second = json.loads(done.stdout)
+    assert (first["file"], first["ok"], first["problems"]) == (str(good), True, [])
+    assert second["problems"] == ["hashes of the parts: tables is not what its hash was made from"]
+    assert first["open"]
+    assert isinstance(call("leaderboard", "--json", str(good)).exception, ConfigError)
 
 
 def test_a_run_and_its_submission_stand_once(runs: list[Run], submission: Submission, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from surveyeval.board.small_cells import suppressed_estimates, suppressed_tables
 from surveyeval.board.submission import PARTS, Submission, export_run, make_submission, open_submission
 from surveyeval.engine.run import Run
 from surveyeval.errors import ConfigError, RunError
+from surveyeval.model.strings import parse_model_string
 from tests.leaderboard.made import changed, renamed, reread
 
 
@@ -210,6 +211,47 @@ def test_the_address_of_a_private_server_is_taken_out_without_its_scheme_too() -
     assert "gpu7" not in scrub("asked of gpu7.lab.internal:8000/v1, on a date")
 
 
+def test_values_of_further_request_fields_and_parameters_of_addresses_stay_here(
+    runs: list[Run], tmp_path: Path
+) -> None:
+    """Of a run that was made when such options were still taken: its identity is what it was, and the check passes."""
+    folder, secret = tmp_path / "run", "SuperSecretKey12345678"
+    shutil.copytree(runs[2].folder, folder)
+    extra = {"headers": {"X-Auth": secret}, "effort": f"a&b?{secret}%26"}
+    written = json.dumps(extra).replace("%", "%25").replace("&", "%26")
+    string = f"openai:toy?base_url=https://h.example.org/v1;key={secret}&extra={written}&top_logprobs=5"
+    inner = f"scripted:swapped?inner={string.replace('%', '%25').replace('&', '%26')}"
+    for one in (string, inner):
+        manifest = json.loads((runs[2].folder / "manifest.json").read_text())
+        manifest["model"]["string"] = one
+        manifest["model"]["fingerprint"]["details"] = {
+            "server": "h.example.org/v1",
+            "extra": extra,
+            "inner": {"extra": extra},
+        }
+        manifest["command"] = f"surveyeval run --task anes96 --model 'toy={one}'"
+        manifest["notes"].append(f"asked as {one}")
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        read = open_submission(export_run(Run(folder), tmp_path / "a.json"))
+        with zipfile.ZipFile(export_run(Run(folder), tmp_path / "a.zip")) as archive:
+            texts = [archive.read(name).decode() for name in archive.namelist()]
+        assert not [text for text in [*texts, (tmp_path / "a.json").read_text()] if secret in text]
+        model = read.manifest["model"]
+        assert model["fingerprint"]["details"]["extra"] == {"headers": SECRET, "effort": SECRET}
+        assert model["fingerprint"]["details"]["inner"]["extra"] == {"headers": SECRET, "effort": SECRET}
+        parsed = parse_model_string(model["string"])
+        if one is inner:
+            assert parsed.reference == "swapped"
+            parsed = parse_model_string(parsed.options["inner"])
+        assert json.loads(parsed.options["extra"]) == {"headers": SECRET, "effort": SECRET}
+        assert parsed.options["top_logprobs"] == "5"
+        assert parsed.options["base_url"] == "https://h.example.org/v1"
+        assert "X-Auth" not in json.dumps(read.parts)
+        assert "what stood in them is left out" in read.manifest["notes"][-1]
+        assert read.manifest["identity"] == manifest["identity"]
+        assert check_submission(read).problems == ()
+
+
 def test_a_run_that_is_not_scored_and_another_kind_of_file_are_refused(runs: list[Run], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no submission"):
         export_run(runs[0], tmp_path / "x.tar")
@@ -255,7 +297,7 @@ def test_the_check_finds_what_was_changed(submission: Submission, tmp_path: Path
 
     def one_person(parts: dict[str, object]) -> None:
         row = parts["tables"]["distributions"][0]
-        row["human"], row["n_human"] = 1 / row["n_human"], row["n_human"]
+        row["human"], row["n_human"], row["count"] = 1 / row["n_human"], row["n_human"], 1
 
     def path(parts: dict[str, object]) -> None:
         parts["manifest"]["notes"].append("from /home/me/study/x.csv")
@@ -280,3 +322,16 @@ def test_the_check_finds_what_was_changed(submission: Submission, tmp_path: Path
 def test_another_model_under_its_own_identity_passes(submission: Submission) -> None:
     other = changed(submission, lambda parts: renamed(parts, "other"))
     assert check_submission(other).problems == ()
+
+
+def test_people_of_a_weighted_share_are_counted_by_the_check_too(submission: Submission) -> None:
+    """Twelve people of little weight have a share of nine of a hundred, and are twelve people."""
+
+    def weighted(parts: dict[str, object]) -> None:
+        parts["tables"]["sizes"]["weighted"] = True
+        row = next(row for row in parts["tables"]["distributions"] if row["human"] is not None)
+        row |= {"human": 5 / row["n_human"], "count": 12}
+
+    assert not any(
+        "people" in one and "shows" in one for one in check_submission(changed(submission, weighted)).problems
+    )

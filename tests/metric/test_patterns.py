@@ -195,3 +195,62 @@ def test_possible_patterns_are_counted_in_groups():
     values = UniquePatterns().compare(task, some, some, some, {}).values(ones, ones, 0)
     assert "uninformative" in values.flags[values.keys[0]]
     assert not UniquePatterns().compare(TASK, some, some, some, {}).values(ones, ones, 0).flags
+
+
+WIDE = make_task(
+    items=[
+        {"name": f"q{j}", "role": "belief", "kind": "ordinal", "question": "?", "options": {str(k): str(k) for k in range(9)}}
+        for j in range(4)
+    ],
+    patterns=[f"q{j}" for j in range(4)],
+    coherence=[],
+)  # fmt: skip
+PEOPLE = make_sample(WIDE, 200, 5, weighted=False, missing=0.0)
+
+
+def wide(change):
+    """Simulated rows: a matrix of zeros that `change` writes into."""
+    answers = np.zeros((200, 4), dtype=np.int64)
+    change(answers)
+    return PEOPLE.with_answers({f"q{j}": answers[:, j] for j in range(4)})
+
+
+def structure_status(rows):
+    ones = np.ones((1, 200))
+    values = StructureRatio().compare(WIDE, PEOPLE, rows, PEOPLE, {}).values(ones, ones, 0)
+    return *values.status.get(values.keys[0], ("ok", "")), "collapsed" in values.flags.get(values.keys[0], ())
+
+
+def test_structure_has_no_value_where_shuffling_can_change_nothing():
+    def one_item(answers):
+        answers[:, 2] = np.arange(200) % 9
+
+    def by_arm(answers):
+        answers[PEOPLE.arm == "b"] = (1, 2, 3, 4)
+
+    for change in (lambda answers: None, one_item, by_arm):
+        status, reason, flagged = structure_status(wide(change))
+        assert (status, flagged) == ("not_estimable", True)
+        assert "shuffling changes nothing" in reason
+
+
+def test_structure_has_no_value_for_fewer_than_a_tenth_of_peoples_patterns_before_and_after_shuffling():
+    n_people = len({tuple(row) for row in np.column_stack([PEOPLE.answers[f"q{j}"] for j in range(4)]).tolist()})
+    assert n_people > 100
+
+    def deviants(answers):  # each from another item: four items with one other answer make at most 16 patterns
+        answers[np.arange(4), np.arange(4)] = 1
+
+    status, reason, flagged = structure_status(wide(deviants))
+    assert (status, flagged) == ("not_estimable", True)
+    assert f"less than a tenth of people's {n_people}" in reason
+
+    def bound(answers):  # nine patterns too, that shuffling tears apart: structure, and no collapse
+        answers[:] = (np.arange(200) % 9)[:, None]
+
+    assert structure_status(wide(bound)) == ("ok", "", False)
+
+    def independent(answers):
+        answers[:] = np.random.default_rng(1).integers(0, 9, (200, 4))
+
+    assert structure_status(wide(independent)) == ("ok", "", False)

@@ -119,6 +119,31 @@ def test_stereotyping_and_determinism_agree_with_the_analysis_of_variance():
     assert values.loss[0, 0] == pytest.approx(abs(parts["simulated"][1] - parts["human"][1]))
 
 
+def test_the_loss_of_stereotyping_is_a_share_of_the_difference_of_all_people_at_hand():
+    """Also in halves and without a jackknife group: the ratio's loss is in the unit of the ratio, whatever the weights."""
+    human = make_sample(TASK, 240, 8, effect=1.0)
+    others = as_simulated(human, 2, task=TASK)  # answers that know nothing of groups, in every third row
+    naive = np.arange(240) % 3 == 0
+    simulated = human.with_answers(
+        {name: np.where(naive, others.answers[name], own) for name, own in human.answers.items()}
+    )
+    w = human.weight[None, :]
+    bound = Stereotyping().compare(TASK, human, simulated, human, {})
+    whole = bound.values(w, w, 0)
+    ratio_, theirs = single(whole, "stereotyping"), single(whole, "between_group_sd") / single(whole, "stereotyping")
+    assert whole.loss[0, 0] == pytest.approx(abs(ratio_ - 1))
+    assert whole.loss[0, 1] == pytest.approx(abs(ratio_ - 1) * theirs)
+    half = np.arange(240) % 2
+    weights = np.stack([w[0] * (half == side) for side in (0, 1)])
+    parts = bound.values(weights, weights[::-1], 0)
+    np.testing.assert_allclose(parts.loss[:, 0], parts.loss[:, 1] / theirs)
+    # two halves of the people: the same constant, so that a copy loses what people lose
+    for sample in (human, replace(human, simulated=True)):
+        own = Stereotyping().compare(TASK, human, sample, human, {}).values(weights, weights[::-1], 0)
+        sd = own.value[:, 1]
+        np.testing.assert_allclose(own.loss[:, 0], np.abs(sd - sd[::-1]) / theirs)
+
+
 def test_stereotyping_is_withheld_where_people_do_not_differ():
     human = make_sample(TASK, 240, 7, effect=0.0)
     w = human.weight[None, :]

@@ -16,8 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from surveyeval.engine.experiment import prepare
+from surveyeval.engine.manifest import RunOptions
 from surveyeval.engine.run import find_runs
+from surveyeval.engine.runner import simulate
 from surveyeval.errors import RunError
+from surveyeval.model.build import NamedModel
+from surveyeval.model.protocol import Fingerprint
+from surveyeval.task.human import load_human
+from surveyeval.task.load import load_task
 from tests.engine.talkers import Talker, simulated
 from tests.reliability.quick import KEPT
 from tests.tuning import survey
@@ -264,3 +271,27 @@ def test_what_changed_since_is_named_and_makes_another_run(tmp_path: Path) -> No
     survey.write(task, survey.people(60))
     (again,) = simulated(task, output, Talker(), cache=False)
     assert again.folder == first.folder
+
+
+def test_the_option_of_a_model_that_changed_is_named(tmp_path: Path) -> None:
+    task, output = load_task(str(survey.write(tmp_path / "survey", survey.people(60)))), tmp_path / "runs"
+    options = RunOptions(limit=10)
+
+    def answered(string: str, model: Talker) -> list[str]:
+        named, progress = NamedModel("words", string, model), Notes()
+        experiment = prepare(task, load_human(task), options, [named])
+        simulate(experiment, named, output, config={}, command="", again=False, progress=progress)
+        return [text.partition("What differs: ")[2] for text in progress.notes if "unfinished" in text]
+
+    with pytest.raises(Exception, match="gone"):
+        answered("words:x?top=2", Talker(fails_at=9))
+    assert answered("words:x?block=7&top=2", Talker("a", block=7)) == ["model: block (none, now 7)"]
+    assert answered("words:x?top=3", Talker("b")) == ["model: top (2, now 3)"]
+    assert answered("words:y?top=2", Talker("c")) == ["model (words:x, now words:y)"]
+    assert answered("words:x?top=2", Talker("d")) == ["the model"]
+
+    class Known(Talker):
+        def fingerprint(self) -> Fingerprint:
+            return Fingerprint("content", self.value, {"weights": self.value})
+
+    assert answered("words:x?top=2", Known("0" * 64)) == [f"model: weights (none, now {'0' * 12})"]

@@ -19,6 +19,7 @@ from surveyeval.engine.verify import Verified
 from surveyeval.errors import ConfigError, ModelError, RunError
 from surveyeval.task.load import load_task
 from tests.engine.talkers import Talker, run
+from tests.openai.server import Server
 from tests.tuning import survey
 
 TASKS = Path(__file__).parents[2] / "tasks"
@@ -62,8 +63,9 @@ def test_a_run_that_nobody_touched_agrees_wherever_it_lies(copy: Path) -> None:
         "identity": "agrees", "responses.parquet": "agrees", "prompts.jsonl": "agrees", "metrics.json": "agrees",
         "tables.json": "agrees", "stored task": "agrees", "prompts": "agrees", "rendered prompts": "unchecked", "task": "agrees",
         "data": "agrees", "split": "agrees", "pilot": "agrees", "test people": "agrees", "plan": "agrees", "answers": "agrees",
-        "codes": "agrees", "counts": "agrees", "estimates": "agrees", "tables": "agrees", "model": "unchecked",
-        "simulation": "unchecked",
+        "codes": "agrees", "counts": "agrees", "estimates": "agrees", "tables": "agrees", "manifest": "agrees",
+        "config.yaml": "agrees", "report.html": "agrees", "report.md": "agrees", "model": "unchecked", "simulation": "unchecked",
+        "rest of the manifest": "unchecked",
     }  # fmt: skip
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
@@ -98,8 +100,30 @@ def _prompt(folder: Path) -> None:
     path.write_text(path.read_text().replace("survey", "study", 1))
 
 
+def _manifest(change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    return lambda folder: _edited(folder / "manifest.json", change)
+
+
+def _said(name: str, old: str, new: str) -> Callable[[Path], None]:
+    """Other words in a file that hold the old ones."""
+
+    def change(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return change
+
+
+def _passwd(folder: Path) -> None:
+    (folder / "task.yaml").unlink()
+    (folder / "task.yaml").symlink_to("/etc/passwd")
+
+
+#: A card is made of the manifest and the estimates: what changes them makes it another one.
+CARD = {"report.html", "report.md"}
 CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
-    "an estimate": (_estimate, {"metrics.json", "estimates"}),
+    "an estimate": (_estimate, {"metrics.json", "estimates", *CARD}),
     "an answer": (lambda folder: _answers(folder, _flip), {"responses.parquet", "estimates", "tables"}),
     "an answer that is missing": (
         lambda folder: _answers(folder, lambda table: table.iloc[1:]),
@@ -115,28 +139,47 @@ CHANGES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     ),
     "an option": (
         lambda folder: _edited(folder / "manifest.json", lambda made: made["identity"]["options"].update(seed=9)),
-        {"identity", "estimates", "tables"},
+        {"identity", "estimates", "tables", "config.yaml"},
     ),
     "an option that the card shows": (
         lambda folder: _edited(folder / "manifest.json", lambda made: made["options"].update(seed=9)),
-        {"identity"},
+        {"identity", *CARD},
     ),
     "a model that the card shows": (
         lambda folder: _edited(folder / "manifest.json", lambda made: made["model"]["fingerprint"].update(value="another")),
-        {"identity"},
+        {"identity", *CARD},
     ),
     "data that the card shows": (
         lambda folder: _edited(folder / "manifest.json", lambda made: made["data"].update(sha256="0" * 64)),
-        {"identity"},
+        {"identity", "manifest", *CARD},
     ),
     "a plan that the card shows": (
         lambda folder: _edited(folder / "manifest.json", lambda made: made["plan"].update(hash="0" * 64)),
-        {"identity"},
+        {"identity", "manifest"},
     ),
-    "the prompt": (_prompt, {"prompts.jsonl", "prompts"}),
+    "the prompt": (_prompt, {"prompts.jsonl", "prompts", "prompt example"}),
     "the stored task": (
         lambda folder: (folder / "task.yaml").write_text((folder / "task.yaml").read_text().replace("tiny survey", "survey")),
         {"stored task"},
+    ),
+    "a stored task that is a link to something else": (_passwd, {"stored task"}),
+    "words of the card": (_said("report.html", "A tiny survey", "A large survey"), {"report.html"}),
+    "words of the card in Markdown": (_said("report.md", "A tiny survey", "A large survey"), {"report.md"}),
+    "the model in config.yaml": (_said("config.yaml", "words:words", "words:others"), {"config.yaml"}),
+    "an option in config.yaml": (_said("config.yaml", "draws: 2", "draws: 1"), {"config.yaml"}),
+    "the command": (_manifest(lambda made: made.update(command="surveyeval run --task other")), {"config.yaml", *CARD}),
+    "the limit": (_manifest(lambda made: made.update(limited=None)), {"manifest", *CARD}),
+    "whose answers the card says they are": (_manifest(lambda made: made["task"].update(provenance="human")), {"manifest", *CARD}),
+    "the licence": (_manifest(lambda made: made["task"].update(licence="MIT")), {"manifest", *CARD}),
+    "whether it may stand on a leaderboard": (_manifest(lambda made: made["task"].update(comparable=True)), {"manifest", *CARD}),
+    "the margins of equivalence": (_manifest(lambda made: made["task"].update(equivalence={"share": 0.9})), {"manifest", *CARD}),
+    "the number of people": (_manifest(lambda made: made["data"].update(n=100_000)), {"manifest", *CARD}),
+    "the number of test people": (_manifest(lambda made: made["split"].update(test=4_000)), {"manifest", *CARD}),
+    "the number of interviews": (_manifest(lambda made: made["counts"].update(interviews=4_000)), {"counts", *CARD}),
+    "warnings about the model": (_manifest(lambda made: made["model"].update(banners=["Safe."])), CARD),
+    "the way of asking": (_manifest(lambda made: made["elicitation"].update(distribution=False)), {"manifest", "estimates", *CARD}),
+    "the example of a prompt": (
+        _manifest(lambda made: made["prompt_example"][0].update(content="Be good.")), {"prompt example", *CARD},
     ),
     "a table": (lambda folder: (folder / "tables.json").write_text("{}\n"), {"tables.json", "tables"}),
 }  # fmt: skip
@@ -149,11 +192,93 @@ def test_every_change_shows(what: str, copy: Path) -> None:
     found = api.verify(copy)
     assert not found.ok
     differing = {part for part, outcome in outcomes(found).items() if outcome == "differs"}
-    # whether the estimates change with an answer depends on the answer; that the file does not
+    # whether the estimates change with an answer depends on the answer; that the file does not. Not all of it is on the card.
     assert differing <= expected
-    assert differing >= expected - {"estimates", "tables"}
+    assert differing >= expected - {"estimates", "tables", *(CARD if expected != CARD and len(expected) > 1 else ())}
     if what in ("an estimate", "an answer that is missing"):
         assert "estimates" in differing
+
+
+def test_what_a_manifest_says_of_a_task_is_compared_where_its_people_are_not_at_hand(copy: Path, task: Path) -> None:
+    text = (copy / "config.yaml").read_text()
+    (copy / "config.yaml").write_text(text.replace(str(task), "nowhere"))
+    _manifest(lambda made: made["task"].update(provenance="human", comparable=True))(copy)
+    found = {one.part: one for one in api.verify(copy).findings}
+    assert found["data"].outcome == "unchecked"
+    assert found["manifest"].outcome == "differs"
+    assert "task.provenance is 'human', and should be 'synthetic'" in found["manifest"].said
+
+
+def test_a_baseline_is_held_against_what_can_be_built_again(task: Path, tmp_path: Path) -> None:
+    """Warnings and the way of asking follow from a model that needs no weights."""
+    (one,) = api.run(task=str(task), model="baseline:cell", limit=30, splits=2, output=tmp_path)
+    assert api.verify(one).ok
+    for change in (
+        lambda made: made["model"].update(banners=["Safe."]),
+        lambda made: made.update(elicitation={"text": "choice", "name": "choice", "distribution": True}),
+        lambda made: made.update(leaves={"to": "elsewhere", "profile": [], "answers": []}),
+        lambda made: made["split"].update(removed_training_rows=3),
+        lambda made: made.update(limited=29),
+    ):
+        kept = (one.folder / "manifest.json").read_text()
+        _edited(one.folder / "manifest.json", change)
+        assert outcomes(api.verify(one.folder))["manifest"] == "differs"
+        (one.folder / "manifest.json").write_text(kept)
+
+
+def test_a_run_of_a_server_is_checked_without_the_server(
+    task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its string tells the server; where that comes from elsewhere, and is another one by now, nothing is said to differ."""
+    monkeypatch.setenv("SURVEYEVAL_CACHE", str(tmp_path / "cache"))
+    with Server().running() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        (one,) = api.run(task=str(task), model="openai:toy", limit=30, splits=2, output=tmp_path)
+    found = api.verify(one)
+    assert found.ok
+    (manifest,) = [finding for finding in found.findings if finding.part == "manifest"]
+    assert "model.banners" in manifest.said
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    found = api.verify(one)
+    assert found.ok
+    (model,) = [finding for finding in found.findings if finding.part == "model"]
+    assert "another server" in model.said
+
+
+def test_what_only_the_manifest_says_is_listed(copy: Path) -> None:
+    (rest,) = [one for one in api.verify(copy).findings if one.part == "rest of the manifest"]
+    for name in ("tried", "notes", "created", "finished", "seconds", "environment"):
+        assert name in rest.said
+
+
+def test_a_card_of_another_version_cannot_be_checked(copy: Path) -> None:
+    _manifest(lambda made: made.update(surveyeval="0.0.1"))(copy)
+    found = {one.part: one for one in api.verify(copy).findings}
+    for name in CARD:
+        assert (found[name].outcome, "made by version 0.0.1" in found[name].said) == ("unchecked", True)
+
+
+def test_a_card_stays_right_when_more_is_tried_later(
+    task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card says how many configurations were tried until its day; later ones are no difference, fewer than at its start are."""
+    monkeypatch.setenv("SURVEYEVAL_CACHE", str(tmp_path / "cache"))
+    for name in ("cell", "marginal"):
+        api.run(task=str(task), model=f"baseline:{name}", limit=30, splits=2, output=tmp_path / "runs")
+    first, second = sorted(api.runs(tmp_path / "runs"), key=lambda one: int(one.manifest["tried"]))
+    assert api.verify(first).ok
+    assert api.verify(second).ok
+    api.report([first])
+    assert api.verify(first.folder).ok
+    for path in (second.card, second.card.with_suffix(".md")):
+        text = path.read_text()
+        assert "2 configurations were tried" in text
+        text = text.replace(", 1 of them before this run", "").replace(
+            "2 configurations were tried", "1 configuration was tried"
+        )
+        path.write_text(text)
+    found = {one.part: one for one in api.verify(second.folder).findings}
+    assert found["configurations tried"].outcome == "differs"
 
 
 def test_people_and_tasks_that_changed_since_are_named(made: Run, task: Path, tmp_path: Path) -> None:
@@ -207,7 +332,7 @@ def test_the_command_says_it_and_its_exit_code_tells(copy: Path) -> None:
     content = json.loads(bad.stdout)
     assert not content["ok"]
     assert any(one["part"] == "estimates" and "other values of accuracy" in one["said"] for one in content["findings"])
-    assert "2 differences" in CliRunner().invoke(cli, ["verify", str(copy)]).output
+    assert "4 differences" in CliRunner().invoke(cli, ["verify", str(copy)]).output
 
 
 def test_a_baseline_is_known_by_its_fingerprint(task: Path, tmp_path: Path) -> None:

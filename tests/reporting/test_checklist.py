@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from surveyeval import api
 from surveyeval.engine.run import Run
+from surveyeval.engine.tried import tried_now
 from surveyeval.errors import ConfigError
 from surveyeval.reporting.card import Card, render
 from surveyeval.reporting.disclosure import disclosure, markdown
@@ -163,7 +165,58 @@ def test_the_command_and_the_section(run: Run, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["disclose", str(run.folder), "--json"])
     assert {"entries", "methods", "tried", "contamination"} == set(json.loads(done.output))
     done = CliRunner().invoke(cli, ["disclose", str(run.folder), "-o", str(tmp_path / "d.md")])
-    assert (tmp_path / "d.md").read_text() == markdown(disclosure(run.manifest))
+    assert (tmp_path / "d.md").read_text() == markdown(disclosure(run.manifest, tried_now(run.manifest)))
+
+
+def test_what_was_tried_is_counted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models in one command, then one more: every run knows of all three, and of how many came before it."""
+    from click.testing import CliRunner
+
+    from surveyeval.cli.main import cli
+
+    monkeypatch.setenv("SURVEYEVAL_CACHE", str(tmp_path / "cache"))
+    shared = {"task": "anes96", "limit": 40, "splits": 2, "output": tmp_path / "runs", "cache": False}
+    together = api.run(model=["baseline:cell", "baseline:uniform"], **shared)
+    assert [one.manifest["tried"] for one in together] == [2, 2]  # both were logged before the first of them answered
+    stored = (together[0].folder / "manifest.json").read_bytes()
+    (later,) = api.run(model="baseline:mode", **shared)
+    assert later.manifest["tried"] == 3
+    today = datetime.now(UTC).date().isoformat()
+    said = "3 configurations were tried on this task on this machine until"
+    for one, before in zip([*together, later], ("none", "1", "2"), strict=True):
+        done = CliRunner().invoke(cli, ["disclose", str(one.folder), "--json"])
+        found = json.loads(done.output)
+        expected = f"{said} {today}, {before} of them before this run; what was tried elsewhere is not counted."
+        assert found["tried"] == expected
+        assert expected in found["methods"]
+        api.report([one.folder])
+        card = " ".join(one.card.with_suffix(".md").read_text().split())
+        assert expected in card
+        assert "this prompt, adapter and pilot; 3 configurations were tried on this task on this machine." in card
+    both = " ".join(api.report([one.folder for one in together]).with_suffix(".md").read_text().split())
+    assert f"{said} {today}; what was tried elsewhere is not counted." in both  # one sentence of both
+    assert (together[0].folder / "manifest.json").read_bytes() == stored  # keeps what it knew
+
+
+def test_a_run_that_the_log_does_not_know_says_what_it_knew(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SURVEYEVAL_CACHE", str(tmp_path))
+    n = run.manifest["tried"]
+    assert tried_now(run.manifest) is None  # there is no log
+    log = tmp_path / "tried.jsonl"
+    other = json.dumps({"task": "anes96", "identity": "f" * 64})
+    log.write_text(f"{other}\n")
+    assert tried_now(run.manifest) is None  # made elsewhere
+    said = disclosure(run.manifest, tried_now(run.manifest)).tried
+    assert said.startswith(f"{n} configuration")
+    assert "on the machine of this run until it began" in said
+    own = json.dumps({"task": "anes96", "identity": run.id})
+    unlike = json.dumps({"task": "framing", "identity": "a" * 64})
+    log.write_text(f"{other}\n{{damaged\n[1]\n{unlike}\n{own}\n{other}\n{own}\n")
+    found = tried_now(run.manifest)
+    assert found is not None
+    assert (found.n, found.before) == (2, 1)  # other tasks, what is damaged and what is there twice do not count
 
 
 def card_of(*manifests: dict[str, Any], run: Run) -> Card:

@@ -257,7 +257,9 @@ def test_few_splits_make_no_band() -> None:
     few = replace(run, manifest={**run.manifest, "options": {"splits": 6}})
     assert claim("signs", few).words == "can’t tell without bands of people’s halves"
     assert claim("signs", few).checks[1] == Check(
-        "no more false signs than between halves of people", "not run", "a band needs 20 splits, this run has 6"
+        "signs found as well as between halves of people, with no more false ones",
+        "not run",
+        "a band needs 20 splits, this run has 6",
     )
 
 
@@ -417,27 +419,48 @@ def test_pretest_looks_at_spread_where_the_task_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("coverage", "width", "words"),
+    ("coverage", "worth", "words"),
     [
-        (0.95, (0.7, 0.9), "supported"),
-        (0.90, (0.7, 0.9), "not supported"),
-        (0.95, (0.9, 1.1), "can’t tell at this n"),
-        (0.95, (1.01, 1.1), "not supported"),
+        (0.95, (71.2, 80.0), "supported"),
+        (0.90, (71.2, 80.0), "not supported"),
+        # the interval holds the 71 people who were asked: no gain is shown
+        (0.95, (70.8, 71.4), "can’t tell at this n"),
+        (0.95, (71.0, 80.0), "can’t tell at this n"),
+        (0.95, (70.5, 71.0), "not supported"),
+        (0.95, (np.nan, np.nan), "can’t tell at this n"),
+        (0.95, None, "can’t tell without the test"),  # by a surveyeval-ppi that did not store it
+        (0.90, None, "not supported"),
         (None, None, "can’t tell without the test"),
     ],
 )
 def test_rectification_needs_coverage_and_a_gain(
-    coverage: float | None, width: tuple[float, float] | None, words: str
+    coverage: float | None, worth: tuple[float, float] | None, words: str
 ) -> None:
+    base = {"model": MODEL, "quantity": "matched", "axis": "worth", "status": "ok"}
     rows = []
-    if coverage is not None and width is not None:
-        base = {"model": MODEL, "quantity": "matched", "axis": "worth", "headline": True, "status": "ok"}
-        rows = [
-            base | {"metric": "ppi_coverage", "name": "ppi_coverage", "value": coverage, "low": 0.9, "high": 1.0},
+    if coverage is not None:
+        rows += [
             base
-            | {"metric": "ppi_width_ratio", "name": "ppi_width_ratio", "value": 0.9, "low": width[0], "high": width[1]},
-        ]
-    assert use("rectified", view(rows)).words == words
+            | {"metric": "ppi_coverage", "name": name, "value": value, "low": 0.9, "high": 1.0, "headline": name == "ppi_coverage"}
+            for name, value in (("ppi_coverage", coverage), ("classical_coverage", 0.5))
+        ]  # fmt: skip
+        # below 1 whatever the answers are, since the tuning is set on the same people
+        rows.append(
+            base | {"metric": "ppi_width_ratio", "name": "ppi_width_ratio", "value": 0.99, "low": 0.98, "high": 0.995, "headline": True}
+        )  # fmt: skip
+    if worth is not None:
+        uncut = {"metric": "ppi_n_eff", "name": "effective_sample_size_uncut", "low": worth[0], "high": worth[1]}
+        rows += [
+            base | uncut | {"value": 71.1},
+            base | uncut | {"value": 10.0, "low": 9.0, "high": 11.0, "item": "a"},
+            base | {"metric": "ppi_n_eff", "name": "people_asked", "value": 71.0},
+            # cut at the people asked, and above them on average for nothing
+            base | {"metric": "ppi_n_eff", "name": "ppi_n_eff", "value": 71.4, "low": 71.1, "high": 71.6, "headline": True},
+        ]  # fmt: skip
+    found = use("rectified", view(rows))
+    assert found.words == words
+    if worth == (70.8, 71.4):
+        assert found.checks[1].said == "71 people asked are worth 71.1 (70.8 to 71.4); width ratio 0.99"
 
 
 # ---- on the card ------------------------------------------------------------------------------------------------------
@@ -473,6 +496,12 @@ def test_the_card_shows_verdicts_tests_and_the_smallest_difference() -> None:
     assert "| believed (equivalence, shares of all options) |" in section
     for title in ("Item shares", "Subgroup comparisons", "Signs of effects", "Coefficients", "Individuals"):
         assert title in section
+
+
+def test_differences_of_shares_and_their_intervals_are_in_percentage_points() -> None:
+    section = _section(render([_human([share("believed", -0.083, 0.08)])]).markdown, "What it may be used for")
+    assert "| −8.3 pp | −16.3 to −0.3 pp | ±10.0 pp (decidable ±" in section
+    assert "furthest believed, −8.3 pp (−16.3 to −0.3)" in section
 
 
 def test_equivalence_is_claimed_for_what_passed_and_nothing_else() -> None:

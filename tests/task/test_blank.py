@@ -36,7 +36,7 @@ def load(folder: Path, more: str = "", rows: str = ROWS) -> HumanData:
 
 
 def table(data: HumanData) -> list[list[tuple[int, int]]]:
-    """Answer (0 is yes) and state of every person, for each option."""
+    """Answer (1 is yes) and state of every person, for each option."""
     sample = data.sample
     names = [name for name in sample.answers if name.startswith("media")]
     return [list(zip(sample.answers[one].tolist(), sample.states[one].tolist(), strict=True)) for one in names]
@@ -44,31 +44,31 @@ def table(data: HumanData) -> list[list[tuple[int, int]]]:
 
 def test_a_blank_is_no_answer_unless_the_task_says_so(tmp_path: Path) -> None:
     tv, paper, web = table(load(tmp_path))
-    assert tv == [(0, A), (-1, M), (-1, M), (-1, D), (-1, M)]
-    assert paper == [(-1, M)] * 4 + [(0, A)]
-    assert web == [(-1, M)] * 3 + [(0, A), (-1, M)]
+    assert tv == [(1, A), (-1, M), (-1, M), (-1, D), (-1, M)]
+    assert paper == [(-1, M)] * 4 + [(1, A)]
+    assert web == [(-1, M)] * 3 + [(1, A), (-1, M)]
 
 
 def test_a_blank_is_no_tick(tmp_path: Path) -> None:
     tv, paper, web = table(load(tmp_path, "    blank: not_ticked\n"))
-    assert tv == [(0, A), (1, A), (1, A), (-1, D), (1, A)]
-    assert paper == [(1, A)] * 4 + [(0, A)]
-    assert web == [(1, A)] * 3 + [(0, A), (1, A)]
+    assert tv == [(1, A), (0, A), (0, A), (-1, D), (0, A)]
+    assert paper == [(0, A)] * 4 + [(1, A)]
+    assert web == [(0, A)] * 3 + [(1, A), (0, A)]
 
 
 def test_a_blank_is_no_tick_beside_a_tick(tmp_path: Path) -> None:
     tv, paper, web = table(load(tmp_path, "    blank: not_ticked_if_any\n"))
-    assert tv == [(0, A), (-1, M), (-1, M), (-1, D), (1, A)]
-    assert paper == [(1, A), (-1, M), (-1, M), (1, A), (0, A)]
-    assert web == [(1, A), (-1, M), (-1, M), (0, A), (1, A)]
+    assert tv == [(1, A), (-1, M), (-1, M), (-1, D), (0, A)]
+    assert paper == [(0, A), (-1, M), (-1, M), (0, A), (1, A)]
+    assert web == [(0, A), (-1, M), (-1, M), (1, A), (0, A)]
 
 
 def test_who_is_not_asked_did_not_leave_anything_unticked(tmp_path: Path) -> None:
     data = load(tmp_path, '    blank: not_ticked\n    ask_if: user == "1"\n')
     tv, paper, web = table(data)
-    assert tv == [(0, A), (1, A), (-1, N), (-1, D), (-1, N)]
-    assert web == [(1, A), (1, A), (-1, N), (0, A), (-1, N)]
-    assert paper == [(1, A), (1, A), (-1, N), (1, A), (0, A)]  # the last was not to be asked, and ticked: it counts
+    assert tv == [(1, A), (0, A), (-1, N), (-1, D), (-1, N)]
+    assert web == [(0, A), (0, A), (-1, N), (1, A), (-1, N)]
+    assert paper == [(0, A), (0, A), (-1, N), (0, A), (1, A)]  # the last was not to be asked, and ticked: it counts
     assert [note.message for note in data.notes if "answered what the filter" in note.message] != []
 
 
@@ -77,7 +77,7 @@ def test_a_blank_cell_of_a_column_with_all_codes(tmp_path: Path) -> None:
     rows = "user,media\n1,tv;web\n1,\n1,8\n"
     assert [column[1] for column in table(load(tmp_path, one, rows))] == [(-1, M)] * 3
     filled = table(load(tmp_path, one + "    blank: not_ticked\n", rows))
-    assert filled == [[(0, A), (1, A), (-1, D)], [(1, A), (1, A), (-1, D)], [(0, A), (1, A), (-1, D)]]
+    assert filled == [[(1, A), (0, A), (-1, D)], [(0, A), (0, A), (-1, D)], [(1, A), (0, A), (-1, D)]]
 
 
 @pytest.mark.parametrize(

@@ -110,12 +110,30 @@ def test_a_check_all_question_is_a_yes_no_item_for_each_option(tmp_path: Path) -
     task = load_task(write(tmp_path, CHECK_ALL, "q1,media_paper,vote\nyes,-1,1\n-1,-1,0\n-9,-9,1\n"))
     assert [item.name for item in task.items] == ["media_tv", "media_paper", "vote"]
     assert {item.spec.part_of for item in task.items[:2]} == {"media"}
-    assert task.items[0].codes == ("yes", "-1")
+    assert task.items[0].codes == ("-1", "yes")  # as in other binary items, the last is the event of a logit
     shown = interviews(task, composed_person(task))[0].questions[0].text
-    assert shown.startswith("Where did you get news yesterday?\nTelevision\nA) Yes\nB) No\n")
+    assert shown.startswith("Where did you get news yesterday?\nTelevision\nA) No\nB) Yes\n")
     people = load_human(task).sample
-    assert people.answers["media_tv"].tolist() == [0, 1, -1]  # none ticked is an answer, a refusal is none
-    assert people.answers["media_paper"].tolist() == [1, 1, -1]
+    assert people.answers["media_tv"].tolist() == [1, 0, -1]  # none ticked is an answer, a refusal is none
+    assert people.answers["media_paper"].tolist() == [0, 0, -1]
+
+
+def test_the_answers_of_a_check_all_question_have_words_of_their_own(tmp_path: Path) -> None:
+    text = CHECK_ALL.replace("    missing:", "    ticked_label: Ja\n    unticked_label: Nei\n    missing:")
+    path = write(tmp_path, text, "q1,media_paper,vote\nyes,-1,1\n")
+    assert said(path) == []
+    task = load_task(path)
+    shown = interviews(task, composed_person(task))[0].questions[0].text
+    assert shown.startswith("Where did you get news yesterday?\nTelevision\nA) Nei\nB) Ja\n")
+    assert load_human(task).sample.answers["media_tv"].tolist() == [1]
+
+
+def test_words_for_a_tick_are_words_and_differ(tmp_path: Path) -> None:
+    found = said(write(tmp_path, CHECK_ALL.replace("    missing:", '    ticked_label: ""\n    missing:')))
+    assert len(found) == 1, found
+    assert "items[0].ticked_label: ticked_label has no words; write `ticked_label: Yes`" in found[0]
+    found = said(write(tmp_path, CHECK_ALL.replace("    missing:", "    ticked_label: No\n    missing:")))
+    assert any("'No'" in line for line in found), found
 
 
 def test_codes_in_one_column_are_taken_apart(tmp_path: Path) -> None:
@@ -124,8 +142,8 @@ def test_codes_in_one_column_are_taken_apart(tmp_path: Path) -> None:
     )
     task = load_task(write(tmp_path, text, "news,vote\ntv; paper,1\npaper,0\n-9,1\n,1\nnone,0\n"))
     people = load_human(task).sample
-    assert people.answers["media_tv"].tolist() == [0, 1, -1, -1, 1]
-    assert people.answers["media_paper"].tolist() == [0, 0, -1, -1, 1]
+    assert people.answers["media_tv"].tolist() == [1, 0, -1, -1, 0]
+    assert people.answers["media_paper"].tolist() == [1, 1, -1, -1, 0]
     assert people.states["media_tv"].tolist() == [0, 0, 2, 4, 0]  # refused, and a blank cell
 
 
@@ -196,7 +214,9 @@ def test_a_mistake_in_an_included_file_names_that_file(tmp_path: Path) -> None:
     [
         ("include: ../other.yaml\nitems: []\n", "task.yaml:5:10 include: lies outside the task's folder"),
         ("include: /etc/passwd\nitems: []\n", "task.yaml:5:10 include: lies outside the task's folder"),
-        ("include: nowhere.yaml\nitems: []\n", "nowhere.yaml: the file cannot be read"),
+        ("include: nowhere.yaml\nitems: []\n", "task.yaml:5:10 include: nowhere.yaml: the file cannot be read"),
+        ("include: [odd.yaml, no.yaml]\nitems: []\n", "task.yaml:5:21 include[1]: no.yaml: the file cannot be read"),
+        ("include: [inner.yaml]\nitems: []\n", "inner.yaml:2:3 include[0]: gone.yaml: the file cannot be read"),
         ("include: task.yaml\nitems: []\n", "an included file has no 'name'"),
         ("include: [circle.yaml]\nitems: []\n", "circle.yaml:1:10 include: includes itself"),
         ("include: odd.yaml\nitems: []\n", "odd.yaml:1:1 items: an included file has no 'items'"),
@@ -210,7 +230,8 @@ def test_a_mistake_in_an_included_file_names_that_file(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_expanded_is_reported_at_its_place(tmp_path: Path, text: str, message: str) -> None:
-    path = write(tmp_path, text, circle__yaml="include: circle.yaml\n", odd__yaml="items: []\n")
+    path = write(tmp_path, text, circle__yaml="include: circle.yaml\n", odd__yaml="items: []\n",
+                 inner__yaml="include:\n- gone.yaml\n")  # fmt: skip
     found = said(path)
     assert any(message in line for line in found), found
 

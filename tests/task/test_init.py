@@ -327,7 +327,7 @@ def test_a_form_with_its_questions_as_heads(tmp_path: Path) -> None:
     assert car.question == "How do you get to work?"
     # who ticked another option did not tick this one; of who ticked none nothing is known
     marked = np.stack([ticks == "Yes", np.roll(ticks, 1) == "Yes", np.roll(ticks, 2) == "Yes"])
-    expected = np.where(marked[0], 0, np.where(marked.any(axis=0), 1, -1))
+    expected = np.where(marked[0], 1, np.where(marked.any(axis=0), 0, -1))
     assert people.answers[car.name].tolist() == expected.tolist()
     assert (paid.kind, paid.values.tolist()) == ("numeric", [0, 5, 10, 20, 50])
     assert "numbers from 0.5 to 80.5" in made.file.read_text()  # -99 is none of them
@@ -360,4 +360,70 @@ def test_mentions_in_a_file_of_spss(tmp_path: Path) -> None:
         "television",
         "papers",
     )
-    assert people.answers[television.name].tolist() == np.resize([1, 0], N).tolist()  # 1 is a tick, the first option
+    assert people.answers[television.name].tolist() == np.resize([0, 1], N).tolist()  # 1 is a tick, the last option
+
+
+def test_what_a_file_of_spss_says_goes_before_conventions(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "DECIDES": np.resize([1.0, 2.0, 3.0, 98.0], N), "TURNOUT": np.resize([0.0, 1.0, 9.0], N), "PLAIN": np.resize([1.0, 2.0, 3.0, 9.0], N),
+            "POLICE": np.resize([1.0, 2.0, 3.0, 8.0], N), "LIFE": np.resize([1.0, 2.0, 3.0], N), "CITY": np.resize([1.0, 2.0, 3.0], N),
+            "LADDER": np.resize([1.0, 2.0, 3.0], N), "AGREES": np.resize([1.0, 2.0, 3.0], N), "TWO": np.resize([1.0, 2.0], N),
+        }
+    )  # fmt: skip
+    pyreadstat.write_sav(
+        frame, str(tmp_path / "said.sav"),
+        variable_value_labels={
+            "DECIDES": {1: "Me", 2: "Partner", 3: "Both", 98: "Not applicable, lives alone"},
+            "TURNOUT": {0: "Nei", 1: "Ja", 9: "Husker ikke"}, "POLICE": {1: "A", 2: "B", 3: "C", 8: "Don't know/can't say"},
+            "LIFE": {1: "Gruelig", 2: "Brukbart", 3: "Ypperlig"}, "CITY": {1: "Oslo", 2: "Bergen", 3: "Tromsø"},
+            "AGREES": {1: "Agree", 2: "Neutral", 3: "Disagree"}, "TWO": {1: "Yes", 2: "No"},
+        },
+        missing_ranges={"DECIDES": [98], "TURNOUT": [9], "PLAIN": [9], "POLICE": [8]},
+        variable_measure={"LIFE": "ordinal", "CITY": "nominal", "LADDER": "nominal", "AGREES": "nominal", "TWO": "ordinal"},
+    )  # fmt: skip
+    found = {one.column: one for one in guess(read_table(tmp_path / "said.sav"))}
+    states = {name: dict(found[name].missing) for name in ("DECIDES", "TURNOUT", "PLAIN", "POLICE")}
+    # a label that is not understood is no convention; without any, 9 mostly means refused
+    assert states == {
+        "DECIDES": {"98": "not_asked"}, "TURNOUT": {"9": "missing"}, "PLAIN": {"9": "refused"}, "POLICE": {"8": "dont_know"},
+    }  # fmt: skip
+    assert {name: found[name].kind for name in ("LIFE", "CITY", "LADDER", "AGREES", "TWO")} == {
+        "LIFE": "ordinal", "CITY": "nominal", "LADDER": "nominal", "AGREES": "ordinal", "TWO": "binary",
+    }  # fmt: skip
+
+    text = init_task("said", tmp_path / "said.sav", output=tmp_path / "said").file.read_text()
+    plain = " ".join(text.replace("#", " ").split())
+    assert "not_asked or missing? In the file 98 is 'Not applicable, lives alone'" in plain
+    assert "not_asked or missing? In the file 9 is 'Husker ikke'" in plain
+    assert "kind: ordinal, since the file says so" in plain
+    assert "a regression (logit) of it is about 'No', the last option, unless it says `event: '1'`" in plain
+    assert plain.count("a regression (logit) of it") == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "state"),
+    [
+        ("Don't know / no answer", "dont_know"), ("Do not know (spontaneous)", "dont_know"), ("Refused (spontaneous)", "refused"),
+        ("No answer, other reason", "refused"), ("Inapplicable: no children", "not_asked"), ("Refused to serve in the army", None),
+        ("Refused to answer the question", "refused"), ("No answers are right", None), ("Not applicability", None),
+    ],
+)  # fmt: skip
+def test_labels_that_go_on(label: str, state: str | None) -> None:
+    assert missing_state(label) == state
+
+
+def test_a_weight_called_w_and_factors_without_labels() -> None:
+    rng = np.random.default_rng(1)
+    n = 200
+    frame = table(
+        w=rng.uniform(0.4, 3, n).round(3), tone=np.arange(n) % 2, sender=1 + np.arange(n) // 2 % 2, rare=(rng.random(n) < 0.2).astype(int),
+    )  # fmt: skip
+    found = {one.column: one for one in guess(frame)}
+    assert found["w"].role == "weight"
+    said = {
+        name: any("assigned to them by chance" in one for one in guessed.reasons) for name, guessed in found.items()
+    }
+    assert said == {"w": False, "tone": True, "sender": True, "rare": False}
+    # waves are counted, people are weighed
+    assert one(table(w=np.resize([1, 2, 3], 60)), "w").role != "weight"

@@ -94,6 +94,31 @@ def test_the_copy_of_the_data_holds_nothing_that_tells_who_people_are(tmp_path: 
     assert hashlib.sha256(made.copied.read_bytes()).hexdigest() in made.file.read_text()
 
 
+def test_data_of_another_survey_are_refused(tmp_path: Path) -> None:
+    other = tmp_path / "bicycles.csv"
+    other.write_text("Bicycle,Helmet\n1,2\n2,1\n")
+    with pytest.raises(DataError, match=r"no question of travel\.qsf has a column in bicycles\.csv") as caught:
+        init_task("bad", MADE / "travel.qsf", data=other, output=tmp_path / "bad")
+    assert "its columns are Bicycle, Helmet" in str(caught.value)
+    assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.parametrize(("kept", "said"), [(["Car", "CarUse"], True), (None, False)])
+def test_data_that_lack_most_questions_are_said_to(kept: list[str] | None, said: bool, tmp_path: Path) -> None:
+    names = {one.name for one in read_qsf(MADE / "travel.qsf").questions if one.kind not in ("text", "other")}
+    some = tmp_path / "some.csv"
+    some.write_text("Car,CarUse,Note\n1,2,x\n1,1,y\n")
+    data = some if kept else MADE / "travel.csv"
+    notes = init_task("made", MADE / "travel.qsf", data=data, output=tmp_path / "made").notes
+    found = [one for one in notes if "have no column" in one]
+    assert len(found) == said
+    if kept:
+        assert (
+            f"{len(names) - len(kept)} of {len(names)} questions of travel.qsf have no column in some.csv" in found[0]
+        )
+        assert set(found[0].rpartition(": ")[2].split(", ")) == names - set(kept)
+
+
 def test_a_task_that_names_a_withheld_column_is_told_why(tmp_path: Path) -> None:
     _, text = drafted(tmp_path / "made", "travel.qsf", "travel.csv")
     (tmp_path / "made" / "travel.csv").write_bytes((MADE / "travel.csv").read_bytes())

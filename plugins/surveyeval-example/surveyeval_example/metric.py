@@ -28,7 +28,7 @@ class EndShare:
         floor="uniform",  # what somebody reaches who knows nothing of this
         unit="share",
         range=(0.0, 1.0),
-        label="Answers at the ends",
+        label="Answers at the ends (example)",  # says whose it is: another plugin may count the same
         help="share of answers at the first or last option of a scale; best where people are",
     )
 

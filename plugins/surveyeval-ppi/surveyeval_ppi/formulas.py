@@ -51,16 +51,18 @@ def effective_sample_size(rho2: ArrayLike, n: float, N: float) -> FloatArray:
     return np.asarray(n * (n + N) / (n + (1 - np.asarray(rho2, dtype=float)) * N))
 
 
-def adjusted_rho2(rho2: ArrayLike, n: ArrayLike) -> FloatArray:
+def adjusted_rho2(rho2: ArrayLike, n: ArrayLike, *, cut: bool = True) -> FloatArray:
     """Squared correlation, freed of what n pairs give by chance: max(0, 1 - (1 - rho^2) (n - 1) / (n - 2)).
 
     Where the truth is 0, rho^2 of 30 pairs is .034 on average, which would be 3.6% more people for nothing. NaN unless
-    n > 2.
+    n > 2. Without `cut` it may be below 0: cut at 0 it is above 0 on average where the truth is 0, so that a mean over
+    items would show a gain that is none.
     """
     raw, size = np.broadcast_arrays(np.asarray(rho2, dtype=float), np.asarray(n, dtype=float))
     known = size > 2
     factor = np.divide(size - 1, size - 2, out=np.ones(size.shape), where=known)
-    return np.where(known, np.maximum(0.0, 1 - (1 - raw) * factor), np.nan)
+    adjusted = 1 - (1 - raw) * factor
+    return np.where(known, np.maximum(0.0, adjusted) if cut else adjusted, np.nan)
 
 
 def out_of_fold_rho2(
@@ -69,7 +71,8 @@ def out_of_fold_rho2(
     """Share of the variance within arms that predictions explain, judged on people who did not set the slope.
 
     Means by arm and one slope are fitted to all folds but one, and answers of that fold predicted with and without the
-    slope: 1 - (squared errors with it) / (squared errors without it). At most 1; below 0 where predictions do harm.
+    slope: 1 - (squared errors with it) / (squared errors without it). At most 1; below 0 where predictions do harm. A
+    slope below 0 is taken for 0, as `power_tuning` does: predictions that run against the answers get no weight.
 
     Parameters
     ----------
@@ -101,7 +104,7 @@ def out_of_fold_rho2(
     covariance = np.where(known, rest[..., 4] - mean_f * rest[..., 1], 0.0).sum(axis=1)
     variance = np.where(known, rest[..., 5] - mean_f * rest[..., 2], 0.0).sum(axis=1)
     varies = variance > 1e-12 * mass.sum(axis=1)
-    slope = np.divide(covariance, variance, out=np.zeros_like(variance), where=varies)[:, None, :]
+    slope = np.divide(covariance, variance, out=np.zeros_like(variance), where=varies & (covariance > 0))[:, None, :]
     s, sy, sf, syy, syf, sff = np.moveaxis(sums, -1, 0)
     without = syy - 2 * mean_y * sy + mean_y**2 * s
     cross = syf - mean_y * sf - mean_f * sy + mean_y * mean_f * s

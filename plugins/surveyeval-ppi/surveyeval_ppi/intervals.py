@@ -238,7 +238,8 @@ class WidthRatio(_Played):
     When it misleads
     ----------------
     As PPI++ sets its tuning on the same few answers, the ratio is a little better than deserved, and just below 1 for a
-    useless model: read it with `Coverage` beside it.
+    useless model: whether there is a gain is for the interval of `EffectiveSampleSize` to say. Read it with `Coverage`
+    beside it.
 
     Interval and estimand
     ---------------------

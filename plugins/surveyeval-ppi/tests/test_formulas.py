@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from surveyeval_ppi.formulas import adjusted_rho2, design, effective_sample_size, out_of_fold_rho2
+from surveyeval_ppi.formulas import adjusted_rho2, design, effective_sample_size, out_of_fold_rho2, power_tuning
 
 
 @given(st.floats(0.01, 0.95), st.integers(30, 100), st.integers(30, 900))
@@ -32,6 +32,9 @@ def test_the_gain_from_nothing_is_taken_away():
     assert (1 - (1 - raw) * 29 / 28).mean() == pytest.approx(0, abs=0.001)
     np.testing.assert_allclose(adjusted_rho2(raw, 30), np.maximum(0, 1 - (1 - raw) * 29 / 28))
     assert adjusted_rho2(raw, 30).mean() < raw.mean()
+    # cut at 0 it is above 0 on average, uncut it is not
+    assert adjusted_rho2(raw, 30).mean() > 0.01
+    assert adjusted_rho2(raw, 30, cut=False).mean() == pytest.approx(0, abs=0.001)
 
 
 def test_out_of_fold_gives_next_to_nothing_for_nothing():
@@ -65,6 +68,8 @@ def by_hand(weights, y, f, arm, fold):
         root = np.sqrt(weights)[:, None]
         for which, X in enumerate((dummies, np.column_stack([dummies, f]))):
             b = np.linalg.lstsq((root * X)[train], (root[:, 0] * y)[train], rcond=None)[0]
+            if which and b[-1] < 0:  # a slope that may not be negative: the best is none
+                b = np.append(np.linalg.lstsq((root * dummies)[train], (root[:, 0] * y)[train], rcond=None)[0], 0.0)
             errors[which] += (weights * (y - X @ b) ** 2)[test].sum()
     return 1 - errors[1] / errors[0]
 
@@ -87,7 +92,10 @@ def test_extremes_of_out_of_fold():
     y, arm, fold = rng.normal(size=80), np.arange(80) % 2, np.arange(80) // 2 % 5
     ones = np.ones((1, 80))
     assert out_of_fold_rho2(ones, y, y, arm, fold) == pytest.approx(1)
-    assert out_of_fold_rho2(ones, y, -3 * y + 1, arm, fold) == pytest.approx(1)
+    assert out_of_fold_rho2(ones, y, 3 * y + 1, arm, fold) == pytest.approx(1)
+    # predictions that run against the answers get no weight, as by ppi_py, whose weights are 0 to 1
+    assert out_of_fold_rho2(ones, y, -3 * y + 1, arm, fold) == pytest.approx(0)
+    assert power_tuning(y[:, None], -3 * y[:, None] + 1, y[:, None]) == 0
     assert out_of_fold_rho2(ones, y, np.full(80, 0.3), arm, fold) == pytest.approx(0)
     assert out_of_fold_rho2(ones, y + 5 * arm, arm * 1.0, arm, fold) == pytest.approx(0)  # the arm alone is no merit
     assert np.isnan(out_of_fold_rho2(ones, np.ones(80), y, arm, fold))
