@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 from surveyeval.engine.manifest import RunOptions
 from surveyeval.engine.readable import understood
 from surveyeval.engine.run import Run, find_runs
-from surveyeval.errors import ConfigError
+from surveyeval.errors import ConfigError, RunError
 from surveyeval.progress import Progress, Silent
 from surveyeval.task.load import load_task
 
@@ -912,6 +912,12 @@ def _experiment(stored: Run, *, finished: bool = True) -> Experiment:
 
     if finished:
         stored.responses_path  # noqa: B018 - raises where there is none
+    if "study" in stored.config:
+        raise RunError(
+            f"the run is a part of the study {stored.config['study']!r}, which scores its runs together",
+            file=str(stored.folder),
+            hint="`surveyeval study FILE` goes on with a study and writes its card",
+        )
     task, people = reopen(stored)
     with understood(stored.folder):
         return divided_as(stored, task, people)

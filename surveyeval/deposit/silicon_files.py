@@ -19,7 +19,7 @@ from surveyeval.data.sample import NO_ARM, Sample, State
 from surveyeval.deposit.silicon import Predictions, control_arm, outcomes_of, tier_1, tier_2, tier_3
 from surveyeval.deposit.simulated import pseudonyms
 from surveyeval.deposit.written import Written
-from surveyeval.engine.common import divided, reopen, samples_of
+from surveyeval.engine.common import answered_people, reopen, samples_of
 from surveyeval.engine.run import Run
 from surveyeval.engine.tried import tried_now
 from surveyeval.errors import ConfigError, DataError
@@ -57,9 +57,7 @@ def predictions_of_run(run: Run, control: str | None = None) -> Predictions:
     """
     responses = run.responses
     task, human = reopen(run)
-    _, test = divided(task, human, float(run.manifest["options"]["pilot"]))
-    people = test.take(np.isin(test.respondent, np.array(sorted(set(responses["respondent"])), dtype=object)))
-    draws = samples_of(task, people, run)
+    draws = samples_of(task, answered_people(task, human, responses), run)
     order, named = pseudonyms(run, draws[0])
     return Predictions(task, [one.take(order) for one in draws], named[order], control_arm(task, control))
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from surveyeval.data.sample import Sample, State
 from surveyeval.deposit.variables import Variable, distinct_names, whole_codes
-from surveyeval.engine.common import divided, reopen, samples_of
+from surveyeval.engine.common import answered_people, reopen, samples_of
 from surveyeval.engine.run import Run
 from surveyeval.errors import ConfigError
 from surveyeval.task.task import Task
@@ -84,9 +84,7 @@ def simulated_file(run: Run, *, identifiers: str = "pseudonyms", profile: bool =
         raise ConfigError(f"there are no identifiers {identifiers!r}", hint="pseudonyms, numbers or original")
     responses = run.responses
     task, human = reopen(run)
-    _, test = divided(task, human, float(run.manifest["options"]["pilot"]))
-    people = test.take(np.isin(test.respondent, np.array(sorted(set(responses["respondent"])), dtype=object)))
-    draws = samples_of(task, people, run)
+    draws = samples_of(task, answered_people(task, human, responses), run)
     key = None if identifiers == "original" else secrets.token_bytes(32)
     if identifiers == "pseudonyms":
         key = _secret(run.folder.parent / _KEY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,12 @@ from surveyeval.task.human import HumanData, load_human
 from surveyeval.task.load import load_task
 from surveyeval.task.task import Task
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
     "FEWEST",
+    "answered_people",
     "check_pairable",
     "common_people",
     "distinct_names",
@@ -136,6 +140,13 @@ def divided(task: Task, human: HumanData, pilot: float) -> tuple[Sample, Sample]
     """The pilot and all test people of a task."""
     pilot_rows, test_rows = split_people(task, human).divide(pilot)
     return human.sample.take(pilot_rows), human.sample.take(test_rows)
+
+
+def answered_people(task: Task, human: HumanData, responses: pd.DataFrame) -> Sample:
+    """The people that a run has answers of, in the order of the split. A study divides people otherwise than other runs."""
+    everybody = human.sample.take(split_people(task, human).order)
+    answered = set(responses["respondent"])
+    return everybody.take(np.array([name in answered for name in everybody.respondent], dtype=bool))
 
 
 def common_people(test: Sample, runs: Sequence[Run]) -> tuple[Sample, list[str]]:

@@ -117,7 +117,9 @@ def _expected(
     if experiment is not None and run.status != "partial":
         test = experiment.test
         found["limited"] = limited_to(options, test, experiment.split)
-        found["split"] = {"pool": len(experiment.split.pool), "pilot": experiment.pilot.n, "test": test.n}
+        found["split"] = {"test": test.n}
+        if "study" not in run.config:  # a study divides people by its own file
+            found["split"] |= {"pool": len(experiment.split.pool), "pilot": experiment.pilot.n}
         if model is not None and not isinstance(model, Trained):
             found["split"] |= {"removed_training_rows": 0}
         plan = make_plan(list(test.respondent), options.draws, int(run.manifest["plan"]["block_size"]))

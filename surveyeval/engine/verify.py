@@ -216,10 +216,16 @@ class _Verification:
 
     def _division(self, experiment: Experiment) -> Iterator[Finding]:
         identity, test = self.identity, experiment.test
-        yield self._compared("split", "permutation of people", identity["split"], experiment.split.hash)
-        yield self._compared(
-            "pilot", "who informs models", identity["pilot"], digest(list(experiment.pilot.respondent))
-        )
+        pilot = digest(list(experiment.pilot.respondent))
+        if "study" in self.run.config:
+            said = "the file of the study divides people; `surveyeval study` makes the run again"
+            yield Finding("split", "unchecked", said)
+        else:
+            yield self._compared("split", "permutation of people", identity["split"], experiment.split.hash)
+        if pilot == identity["pilot"] or "study" not in self.run.config:
+            yield self._compared("pilot", "who informs models", identity["pilot"], pilot)
+        else:
+            yield Finding("pilot", "unchecked", "the file of the study says who informs models")
         yield self._compared("test people", "who tests models", identity["test"], digest(list(test.respondent)))
         plan = make_plan(list(test.respondent), experiment.options.draws, int(self.manifest["plan"]["block_size"]))
         yield self._compared("plan", "which interviews are answered together", identity["plan"], plan.hash)

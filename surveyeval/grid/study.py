@@ -125,10 +125,13 @@ def run_study(
     total = sum(len(variants(spec, design)) for *_, design in jobs)
     done = 0
 
+    given = {id(task): choice.name for choice, (task, _) in zip(spec.tasks, opened, strict=True)}
+
     def of(task: Task, human: HumanData, holdout: Holdout | None) -> TaskStudy:
         return TaskStudy(
             spec,
             task,
+            given[id(task)],
             human,
             folder,
             metrics=metrics,

@@ -70,6 +70,8 @@ class TaskStudy:
     ----------
     spec : StudySpec
     task : Task
+    given : str
+        The task as the study names it, for the configurations of its runs.
     human : HumanData
     folder : Path
         Where runs, adapters and estimates of the study are kept.
@@ -86,6 +88,7 @@ class TaskStudy:
         self,
         spec: StudySpec,
         task: Task,
+        given: str,
         human: HumanData,
         folder: Path,
         *,
@@ -95,7 +98,7 @@ class TaskStudy:
         holdout: Holdout | None = None,
         executor: Executor | None = None,
     ) -> None:
-        self.spec, self.task, self.human, self.folder = spec, task, human, folder
+        self.spec, self.task, self.given, self.human, self.folder = spec, task, given, human, folder
         self.metrics, self.progress, self.command, self.holdout = metrics, progress, command, holdout
         self.executor = executor
         self._fold_numbers = range(spec.crossfit) if spec.crossfit else (None,)
@@ -205,7 +208,12 @@ class TaskStudy:
             experiment,
             named,
             self.folder / "runs",
-            config={"study": self.spec.name, "models": [text]},
+            config={
+                "study": self.spec.name,
+                "task": self.given,
+                "profile_set": self.task.profile_set,
+                "models": [text],
+            },
             command=self.command,
             again=False,
             progress=self.progress,
