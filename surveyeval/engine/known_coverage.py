@@ -101,6 +101,9 @@ KNOWN = (
             ("js_distance", "clustered", 60), ("js_distance", "clustered", 250), ("gap", "simple", 60),
             ("gap", "weighted", 60), ("gap", "clustered", 60), ("coherence", "simple", 60), ("coverage", "simple", 250),
             ("unique_patterns", "experiment", 250),
+            # none gave one
+            ("unique_patterns", "simple", 60), ("unique_patterns", "simple", 250), ("coverage", "simple", 60),
+            ("unique_patterns", "experiment", 60),
         )
     ),
 )  # fmt: skip

@@ -238,7 +238,8 @@ class StructureRatio(_PatternMetric):
         """Nothing can hang together where nothing varies, and few patterns move the ratio as little as none."""
         if not rows.shuffling_matters:
             return "simulated respondents of an arm differ in one pattern item at most, so shuffling changes nothing"
-        own, theirs = len(rows.support), len(people.support)
+        # as many rows cannot show more patterns than there are rows: few complete rows are no collapse
+        own, theirs = len(rows.support), min(len(people.support), int(rows.complete.sum()))
         if _FEWER * own >= theirs:
             return ""
         shuffled = rows.shuffled_unique(np.ones((1, len(rows.complete))), 0, _SHUFFLES)[0]

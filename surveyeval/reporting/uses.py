@@ -57,7 +57,9 @@ def _rectified(evidence: Evidence) -> Judgement:
     cover = [row for row in _over_items(evidence, "ppi_coverage") if row["name"] == "ppi_coverage"]
     gains = [_narrower(evidence)] if cover else []
     if not gains:
-        missing = Check("95% intervals that cover, and are narrower", "not run", "needs the package surveyeval-ppi")
+        missing = Check(
+            "95% intervals that cover, and a gain over the people asked", "not run", "needs the package surveyeval-ppi"
+        )
         return Judgement("rectified", "Estimation with rectification", "can't tell", "without the test", [missing])
     covers = cover[0]
     band = interval(covers["low"], covers["high"], unit_of(covers))
@@ -85,7 +87,7 @@ def _narrower(evidence: Evidence) -> Check:
     The width of the intervals cannot tell: their tuning is set on the same people, so that it is below the classical one on
     average for predictions that are worth nothing.
     """
-    name = "and are narrower than from the people asked alone, beyond chance"
+    name = "and people and model together are worth more than the people asked, beyond chance"
     found = {row["name"]: row for row in _over_items(evidence, "ppi_n_eff")}
     worth, asked = found.get("effective_sample_size_uncut"), found.get("people_asked")
     if worth is None or asked is None:

@@ -49,7 +49,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(
     assert any("has ended" in note for note in told.notes)
     processes = set(cluster.traces("killed", "loads"))
     assert str(killed[0]) in processes
-    assert len(processes) == 3
+    assert len(processes) in (2, 3)  # the other one may finish before the one that takes its place has loaded
     assert capfd.readouterr() == ("", "")
 
 

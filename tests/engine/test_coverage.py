@@ -203,7 +203,9 @@ def starred() -> dict[tuple[str, str, int], list[float | None]]:
         kind = kinds.get(key, f"{metric} {quantity}")
         cells = [line[42 + 10 * j : 52 + 10 * j].strip() for j in range(len(order))]
         for place, cell in zip(order, cells, strict=True):
-            if cell.endswith(("*", "few")):
+            if not cell and quantity == "recovered" and place[0] in ("simple", "experiment"):
+                found.setdefault((kind, *place), []).append(None)
+            elif cell.endswith(("*", "few")):
                 share = re.sub(r"^\(\d+\)", "", cell.rstrip("*"))
                 found.setdefault((kind, *place), []).append(None if share == "few" else float(share))
     return found
@@ -211,7 +213,7 @@ def starred() -> dict[tuple[str, str, int], list[float | None]]:
 
 HEADS = {
     "JS distance": "js_distance", "SD ratio": "sd_ratio", "belief-action gap": "gap", "coherence": "coherence",
-    "distinct patterns": "unique_patterns", "patterns covered": "coverage", "JS distance within arms": "js_distance",
+    "joint log-loss, right": "joint_log_loss", "distinct patterns": "unique_patterns", "patterns covered": "coverage", "JS distance within arms": "js_distance",
 }  # fmt: skip
 QUANTITIES = {
     "other half": "reference", "matched": "matched", "excess": "excess", "recovered": "recovered",

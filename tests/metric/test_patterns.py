@@ -254,3 +254,9 @@ def test_structure_has_no_value_for_fewer_than_a_tenth_of_peoples_patterns_befor
         answers[:] = np.random.default_rng(1).integers(0, 9, (200, 4))
 
     assert structure_status(wide(independent)) == ("ok", "", False)
+
+
+def test_few_complete_rows_are_no_collapse():
+    """25 people in their own place have at most 25 patterns, of however many people have."""
+    rows = PEOPLE.with_answers({f"q{j}": np.where(np.arange(200) < 25, PEOPLE.answers[f"q{j}"], -1) for j in range(4)})
+    assert structure_status(rows)[2] is False
