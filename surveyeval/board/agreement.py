@@ -41,20 +41,25 @@ def agreed(board: Board) -> tuple[Board, list[str]]:
     camps = _camps(board.entries)
     if len(camps) < 2:
         return board, []
-    camps.sort(key=lambda camp: (-sum(entry.run is not None for entry in camp), -len(camp)))
-    first = camps[0]
-    local = any(entry.run is not None for entry in first)
-    if not local and not (len(board.entries) >= _FEWEST and 2 * len(first) > len(board.entries)):
+    here = {id(camp): sum(entry.run is not None for entry in camp) for camp in camps}
+    camps.sort(key=lambda camp: (-here[id(camp)], -len(camp)))
+    first, second = camps[:2]
+    local, voting = here[id(first)] > here[id(second)], sum(map(len, camps))
+    most = not here[id(first)] and voting >= _FEWEST and 2 * len(first) > voting
+    if not (local or most):
         named = " and ".join(f"{entry.model} ({entry.id[:8]})" for camp in camps for entry in camp)
-        said = f"Nobody is ranked between {named}: {_difference(camps[0][0], camps[1][0])}"
+        one, other = next((a, b) for a in first for b in second if _differ(a, b))
+        said = f"Nobody is ranked between {named}: {_difference(one, other)}"
         return Board(board.entries, board.elicitation, said, disputed=True), [f"{board.slug}: {said}"]
-    notes = []
+    notes, kept = [], []
     why = "runs of this machine" if local else "most entries"
-    for camp in camps[1:]:
-        for entry in camp:
-            said = f"{_name(entry)} is left out of {board.slug}, against {why}: {_difference(first[0], entry)}"
-            notes.append(said)
-    kept = [entry for entry in board.entries if any(entry is one for one in first)]
+    for entry in board.entries:
+        against = next((one for one in first if _differ(one, entry)), None)
+        if against is None:
+            kept.append(entry)
+            continue
+        said = f"{_name(entry)} is left out of {board.slug}, against {why}: {_difference(against, entry)}"
+        notes.append(said)
     return Board(kept, board.elicitation, board.unranked), notes
 
 
@@ -72,17 +77,29 @@ def _name(entry: Entry) -> str:
 
 
 def _camps(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Entries divided so that all of a camp agree with each other."""
-    known = [yardsticks(entry) for entry in entries]
-    camps: list[list[int]] = []
-    for position in range(len(entries)):
+    """Entries that differ from any other, divided so that all of a camp agree with each other.
+
+    Whoever differs from nobody, by what it left out perhaps, belongs to none and has no vote.
+    """
+    voting = [entry for entry in entries if any(_differ(entry, other) for other in entries)]
+    camps: list[list[Entry]] = []
+    for entry in sorted(voting, key=lambda one: (-_known(one), one.id)):  # in no order of the arguments
         for camp in camps:
-            if all(next(_differing(known[other], known[position]), None) is None for other in camp):
-                camp.append(position)
+            if not any(_differ(other, entry) for other in camp):
+                camp.append(entry)
                 break
         else:
-            camps.append([position])
-    return [[entries[position] for position in camp] for camp in camps]
+            camps.append([entry])
+    return camps
+
+
+def _known(entry: Entry) -> int:
+    """How many yardsticks have a value."""
+    return sum(row["value"] is not None for row in yardsticks(entry).values())
+
+
+def _differ(one: Entry, other: Entry) -> bool:
+    return next(_differing(yardsticks(one), yardsticks(other)), None) is not None
 
 
 def _differing(ours: Mapping[Key, Mapping[str, object]], theirs: Mapping[Key, Mapping[str, object]]) -> Iterator[Key]:

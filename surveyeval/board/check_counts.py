@@ -31,6 +31,9 @@ def _answers(manifest: Mapping[str, Any], tables: Mapping[str, Any], found: Find
         found.cannot("counts of answers, which the manifest does not hold")
         return
     named: dict[str, Any] = {name: counts.get(name) for name in ("interviews", *_COUNTED)}
+    if lacking := [name for name in named if name not in counts]:
+        found.cannot(f"counts of answers ({', '.join(lacking)}), which an earlier version did not keep")
+        return
     bad = [name for name, count in named.items() if not isinstance(count, int) or isinstance(count, bool) or count < 0]
     found.expect(what, not bad, f"{', '.join(bad)} is no number of answers")
     if bad:

@@ -15,6 +15,7 @@ from scipy import stats
 
 from surveyeval.board.agreement import KEY
 from surveyeval.board.findings import Findings
+from surveyeval.board.small_cells import FEWEST
 from surveyeval.engine.rows import LEVEL
 from surveyeval.metric.protocol import MetricSpec
 from surveyeval.task.task import Task
@@ -28,6 +29,8 @@ _CLOSE = 1e-9
 _TAIL = 1e-6
 #: Metrics whose headlines always have a test of difference.
 _TESTED = ("total_variation", "js_distance", "gap", "coherence", "unique_patterns")
+#: Distances of answers, which everybody has who answers.
+_DISTANCES = ("total_variation", "js_distance", "wasserstein")
 #: Metrics that every task has which fills a table.
 _MEASURED = {
     "distributions": ("total_variation", "js_distance", "accuracy"),
@@ -49,6 +52,7 @@ def check_complete(parts: Mapping[str, Any], task: Task | None, found: Findings)
         lines.setdefault(tuple(str(row[name]) for name in KEY), {})[quantity] = row
     for key, line in lines.items():
         _line(", ".join(part for part in key[1:] if part), line, found)
+    _left_out(lines, parts["tables"], found)
     _margins(parts, found)
     _described(parts, found)
     if task is None:
@@ -80,6 +84,23 @@ def _line(name: str, line: Mapping[str, Row], found: Findings) -> None:
         reference = line.get("reference", matched)
         lacking = known[0] and not known[1] and reference["status"] == "ok"
         found.expect(what, not lacking, f"{name} has a value, and people have one, and no excess")
+
+
+def _left_out(lines: Mapping[tuple[str, ...], Mapping[str, Row]], tables: Mapping[str, Any], found: Findings) -> None:
+    """A distance that people have among themselves is one that a model has which answered as often as they did."""
+    what = "distances of a model that answered every item as often as people"
+    found.cannot("that other values without a number rest on too few people, or cannot be estimated: needs the answers")
+    shares = [row for row in tables["distributions"] if not row["arm"]]
+    if not shares or any(row["n_simulated"] < row["n_human"] for row in shares):
+        return
+    for key, line in lines.items():
+        reference, matched = line.get("reference"), line.get("matched")
+        if key[0] not in _DISTANCES or reference is None or matched is None or reference["group"] or reference["arm"]:
+            continue
+        if reference["value"] is not None and reference["status"] == "ok" and (reference["n_eff"] or FEWEST) >= FEWEST:
+            name = ", ".join(part for part in key[1:] if part)
+            fine = matched["status"] == "ok" and matched["value"] is not None
+            found.expect(what, fine, f"{name} is {matched['status']}, and people have a value")
 
 
 def _margins(parts: Mapping[str, Any], found: Findings) -> None:

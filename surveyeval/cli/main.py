@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -119,7 +120,11 @@ def main() -> None:
     except OSError as error:
         if error.filename is None:  # what is printed may be what found no room
             _leave_stdout()
-        of_the_system = SurveyevalError(error.strerror or str(error) or type(error).__name__, file=_place(error))
+        of_the_system = SurveyevalError(
+            error.strerror or str(error) or type(error).__name__,
+            file=_place(error),
+            hint=None if error.errno in _PLAIN else "`surveyeval --debug` and the same command show where it happened",
+        )
         _say(of_the_system, debug)
         raise SystemExit(of_the_system.exit_code) from None
     if isinstance(code, int) and code:  # a command that was left with `click.exceptions.Exit` returns its exit code
@@ -135,6 +140,10 @@ def _say(error: SurveyevalError, debug: bool) -> None:
         click.echo(clean(traceback.format_exc()).rstrip(), err=True)
     else:
         print_error(error)
+
+
+#: Errors that say all there is to say: there is no room, or no permission.
+_PLAIN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
 
 def _place(error: OSError) -> str | None:

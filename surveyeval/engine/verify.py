@@ -108,6 +108,9 @@ class _Verification:
         if current is stored and isinstance(stored, Task):
             said = "the task is not where it was, or cannot be read; the run's own copy is used"
             yield Finding("task", "unchecked", said)
+        elif isinstance(current, Task) and self._is_form(current):
+            said = "the run is of another form of it, which `surveyeval probe` makes and divides people for"
+            yield Finding("task", "unchecked", said)
         else:
             yield self._hashed_task("task", current, "unchecked")
         people = self._people(current)
@@ -192,6 +195,10 @@ class _Verification:
         if isinstance(stored, Task) and not stored.spec.source.use.startswith("file:"):
             return stored
         return f"the task is not where it was; say where with --task ({why})"
+
+    def _is_form(self, task: Task) -> bool:
+        """Whether a task is the one that a probe varied, and the run is of a variant."""
+        return "probe" in self.run.config and self.manifest["task"]["name"].startswith(f"{task.name}.")
 
     def _people(self, task: Task | str) -> HumanData | str:
         if isinstance(task, str):

@@ -83,7 +83,7 @@ def is_secret_name(name: str) -> bool:
     words = [
         word.rstrip("0123456789") or word for word in re.split(r"[^a-z0-9$]+", _CAMEL.sub("_", plain).lower()) if word
     ]
-    joined = "_".join(words)
+    joined = "_".join(words).rstrip("0123456789_")
     if not words or joined in _KNOWN:
         return False
     if words[-1] == "token" and len(words) > 1 and words[-2] in _PIECES:

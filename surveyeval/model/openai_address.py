@@ -102,17 +102,22 @@ def read_address(given: str | None) -> Address:
     return Address(url)
 
 
+#: Parts of a path after which a name follows that users gave.
+_NAMING = ("deployments", "models", "endpoints")
+
+
 def _names_a_key(path: str) -> bool:
     """Whether a part of a path looks like a key, or follows one that says so: ``/key/...``, ``/token=...``.
 
-    An account's number, which some services have in their addresses, cannot be told from a key of small letters and digits.
+    What a service was named by its users, as in ``/deployments/NAME``, may look like anything. An account's number, which some services have in their addresses, cannot be told from a key of small letters and digits.
     """
     parts = [part for part in path.split("/") if part]
+    before = ["", *parts]
     return any(
-        is_random(part)
+        (is_random(part) and above not in _NAMING)
         or ("=" in part and is_secret_name(part.partition("=")[0]))
-        or (number > 0 and len(part) >= _SHORTEST and is_secret_name(parts[number - 1]))
-        for number, part in enumerate(parts)
+        or (len(part) >= _SHORTEST and any(map(str.isdigit, part)) and is_secret_name(above))
+        for above, part in zip(before, parts, strict=False)
     )
 
 

@@ -77,7 +77,7 @@ def check_options(options: OpenAIOptions) -> None:
     named = options.key_env
     if named is not None and (not _VARIABLE.fullmatch(named) or is_key(named) or _is_unset_key(named)):
         raise ConfigError(  # which is not repeated: it may be the key itself
-            "what is given is no name of an environment variable",
+            "what is given is no name of an environment variable, or that of one that is not set",
             field="key_env",
             hint="the key stands in the variable",
         )
@@ -103,4 +103,6 @@ def check_options(options: OpenAIOptions) -> None:
 
 def _is_unset_key(named: str) -> bool:
     """Whether it is more likely a key than the name of a variable that is still to be set."""
-    return is_random(named) and named not in os.environ
+    return named not in os.environ and (
+        is_random(named) or re.fullmatch(r"(?=.*[0-9])(?=.*[a-z])\w{20,}", named) is not None
+    )

@@ -371,7 +371,7 @@ def tried(facts: Facts, *, alone: bool = True) -> str:
     n = int(facts.manifest.get("tried") or 0)
     if not n:
         return "How many configurations were tried on this task is not recorded."
-    return f"{tries(n)} tried on this task on the machine of this run until it began; what was tried later, or elsewhere, is not counted."
+    return f"{tries(n)} tried on this task on the machine of this run, all models of its command included; what was tried later, or elsewhere, is not counted."
 
 
 def most_tried(runs: Iterable[Facts]) -> int:

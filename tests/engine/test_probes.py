@@ -248,6 +248,10 @@ def test_a_tiny_model_through_the_whole_path(tmp_path: Path) -> None:
     assert list(found.table["kind"]) == ["typography", "labels", "order", "reworded", "numbers"]
     assert found.table[["change", "reference"]].to_numpy().max() <= 1
     assert any("rough" in note for note in found.notes)
+    runs = [path.parent for path in (tmp_path / "runs").rglob("manifest.json")]
+    assert len(runs) > 3
+    for run in runs:  # of the published form and of others
+        assert not [one for one in api.verify(run).findings if one.outcome == "differs"]
 
 
 def brute(first: np.ndarray, second: np.ndarray, people: Sample) -> float:

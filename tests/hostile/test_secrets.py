@@ -155,6 +155,17 @@ def test_names_of_the_users_own_in_schemas_and_pieces_of_text_are_no_secrets() -
 @pytest.mark.parametrize(
     "url",
     [
+        "https://x.openai.azure.com/openai/deployments/GPT4oMini20240718Deployment", "https://h/login/openai-compatible/v1",
+        "https://h/sso/litellm-proxy/v1", "https://openrouter.ai/api/v1", "http://127.0.0.1:8000/v1",
+    ],
+)  # fmt: skip
+def test_ordinary_addresses_are_no_keys(url: str) -> None:
+    build_model(f"openai:toy?base_url={url}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         f"http://h/v1;key={PASSWORD}", f"http://h/v1;{PASSWORD}", f"http://h/a;jsessionid={PASSWORD}/v1", f"http://h/v1%253Bkey={PASSWORD}",
         f"http://h/key={PASSWORD}/v1", f"http://h/token/{PASSWORD}/v1", "http://h/SuperSecretKey12345678/v1",
         "http://h/sk-abcdefghijklmnopqrstuvwx/v1", "https://hf_abcdefghijklmnopqrstuv.example.org/v1",

@@ -123,3 +123,22 @@ def test_what_one_entry_left_out_is_missing_and_no_excuse(submission: Submission
         assert rows["baseline:chain"].value.ok
     compared = {one.model: one.compared for one in found.beaten}
     assert compared[1] == compared[0] - 1  # the axis still counts for the other
+
+
+def test_whoever_left_out_what_others_differ_in_has_no_vote_in_any_order(submission: Submission) -> None:
+    """It agrees with both sides, which do not agree with each other."""
+
+    def blank(parts: Parts) -> None:
+        renamed(parts, "says nothing", value="d" * 64)
+        for row in parts["metrics"]["estimates"]:
+            if row["quantity"] == "reference" and row["metric"] == "js_distance":
+                row |= dict.fromkeys(("value", "low", "high"))
+
+    entries = [Entry(submission), Entry(forged(submission)), Entry(changed(submission, blank))]
+    said = set()
+    for order in permutations(entries):
+        board, (note,) = agreed(board_of(*order))
+        assert board.disputed
+        said.add(note)
+        assert "says nothing" not in note
+    assert len({frozenset(note.split()) for note in said}) == 1

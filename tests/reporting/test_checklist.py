@@ -210,7 +210,7 @@ def test_a_run_that_the_log_does_not_know_says_what_it_knew(
     assert tried_now(run.manifest) is None  # made elsewhere
     said = disclosure(run.manifest, tried_now(run.manifest)).tried
     assert said.startswith(f"{n} configuration")
-    assert "on the machine of this run until it began" in said
+    assert "on the machine of this run, all models of its command included" in said
     own = json.dumps({"task": "anes96", "identity": run.id})
     unlike = json.dumps({"task": "framing", "identity": "a" * 64})
     log.write_text(f"{other}\n{{damaged\n[1]\n{unlike}\n{own}\n{other}\n{own}\n")
