@@ -120,8 +120,12 @@ def test_whole_percentages_come_back_from_every_shape(asked: Question, shape: st
     if asked.labels == asked.answers and ("{l}" in shape and "{a}" in shape):
         return
     read = read_percentages("\n".join(shuffled), asked)
-    assert read.values is not None, (read.reason, shuffled)
-    np.testing.assert_array_equal(read.values, stated)
+    # "90% 10 percent" says two numbers of options that are percentages themselves: what cannot be told apart is invalid, never guessed
+    if read.values is None and shape.startswith("{p}%") and all("percent" in answer for answer in asked.answers):
+        assert "two percentages" in read.reason
+    else:
+        assert read.values is not None, (read.reason, shuffled)
+        np.testing.assert_array_equal(read.values, stated)
     as_json = json.dumps({a: int(p) for a, p in zip(asked.answers, stated, strict=True)})
     np.testing.assert_array_equal(read_percentages(as_json, asked).values, stated)
 
