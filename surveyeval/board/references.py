@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from surveyeval.board.agreement import KEY
 from surveyeval.board.findings import Findings
+from surveyeval.board.small_cells import suppressed_estimates
 from surveyeval.errors import SurveyevalError
 from surveyeval.task.task import Task
 
@@ -52,7 +53,7 @@ def check_references(parts: Mapping[str, Any], task: Task | None, found: Finding
     if not metrics or experiment.test.n * splits > MOST:
         found.cannot(f"what people and floors reach: {experiment.test.n} people would take long")
         return
-    _compare(rows, _computed(experiment, metrics), found)
+    _compare(rows, _computed(experiment, metrics), parts["tables"], found)
     found.cannot("what people and floors reach in regressions and for individuals: takes long")
 
 
@@ -114,7 +115,8 @@ def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _compare(
-    rows: Sequence[Mapping[str, Any]], computed: Mapping[tuple[str, ...], Mapping[str, Any]], found: Findings
+    rows: Sequence[Mapping[str, Any]], computed: Mapping[tuple[str, ...], Mapping[str, Any]], tables: Mapping[str, Any],
+    found: Findings,
 ) -> None:
     what = "what people and floors reach, computed again from the task's people"
     names = {key[2] for key in computed}
@@ -125,8 +127,10 @@ def _compare(
         if again is None:
             found.expect(what, False, f"{name} is nothing that these people have")
             continue
-        if "fewer than" in row["reason"] and row["value"] is None:
-            continue  # left out when it was exported
+        # what is small would have been left out when it was exported; how small a group is, a submission does not tell
+        small = bool(row["group"]) or suppressed_estimates([again], tables)[1] > 0
+        if small and "fewer than" in row["reason"] and row["value"] is None:
+            continue
         for part in ("value", "low", "high"):
             one, other = row[part], again[part]
             same = one is None and other is None

@@ -69,11 +69,11 @@ def estimates_latex(run: Run) -> str:
     ]
     floor = _floor(alone)
     gains = ("Measure", "Simulated", "People", f"Gain over {floor} (95% interval)", "Gain over cell (95% interval)")
-    for blocks, heads, line in ((alone, gains, _individual), (sample, _SAMPLE_HEADS, _line)):
+    for blocks, heads in ((alone, gains), (sample, _SAMPLE_HEADS)):
         if blocks:
             lines += [*([r"\midrule"] if lines[-1] != r"\toprule" else []), " & ".join(map(latex, heads)) + r" \\"]
         for key, title in axis_titles(rows):
-            own = [line(parts) for (axis, *_), parts in blocks.items() if axis == key]
+            own = [_line(parts) for (axis, *_), parts in blocks.items() if axis == key]
             if own:
                 lines += [r"\midrule", rf"\multicolumn{{5}}{{l}}{{\emph{{{latex(title)}}}}} \\", *own]
     said = "synthetic rows" if run.manifest["task"]["provenance"] != "human" else "people"
@@ -92,26 +92,19 @@ def _floor(alone: Mapping[Any, Mapping[str, Mapping[Any, Any]]]) -> str:
 
 
 def _line(parts: Mapping[str, Mapping[Any, Any]]) -> str:
-    first = next(iter(parts.values()))
+    """A row of a table: two values, and two differences or shares with their intervals."""
+    alone = "estimate" in parts
+    first = parts["estimate"] if alone else next(iter(parts.values()))
     unit, loss = unit_of(first), unit_of(first, loss=True)
-    return _cells(
-        label_of(first),
-        _value(parts, "matched", unit),
-        _value(parts, "reference", unit),
-        _whole(parts, "excess", loss),
-        _whole(parts, "recovered", "ratio"),
+    value, third, fourth = (
+        ("estimate", "gain_over_floor", "gain_over_cell") if alone else ("matched", "excess", "recovered")
     )
-
-
-def _individual(parts: Mapping[str, Mapping[Any, Any]]) -> str:
-    first = parts["estimate"]
-    unit, loss = unit_of(first), unit_of(first, loss=True)
     return _cells(
         label_of(first),
-        _value(parts, "estimate", unit),
+        _value(parts, value, unit),
         _value(parts, "reference", unit),
-        _whole(parts, "gain_over_floor", loss),
-        _whole(parts, "gain_over_cell", loss),
+        _whole(parts, third, loss),
+        _whole(parts, fourth, loss if alone else "ratio"),
     )
 
 

@@ -139,16 +139,10 @@ def understood(what: str | Path) -> Iterator[None]:
     RunError
         Instead of errors that come from content of another shape.
     """
-    try:
+    with _instead(
+        what, "is damaged, or was written by another version", "`surveyeval --debug ...` shows what was looked for"
+    ):
         yield
-    except SurveyevalError:
-        raise
-    except _ODD as error:
-        raise RunError(
-            f"is damaged, or was written by another version: {type(error).__name__}: {_said(error)}",
-            file=str(what),
-            hint="`surveyeval --debug ...` shows what was looked for",
-        ) from error
 
 
 @contextmanager
@@ -160,17 +154,23 @@ def scored_now(what: str | Path) -> Iterator[None]:
     RunError
         Instead of errors that `understood` takes for damage.
     """
+    hint = (
+        "this is a fault of surveyeval, not of the run; please report it with what `surveyeval --debug report RUN` shows. "
+        "The estimates are in metrics.json"
+    )
+    with _instead(what, "is finished and scored, but its card could not be drawn", hint):
+        yield
+
+
+@contextmanager
+def _instead(what: str | Path, words: str, hint: str) -> Iterator[None]:
+    """Say this in place of errors that come from content of another shape."""
     try:
         yield
     except SurveyevalError:
         raise
     except _ODD as error:
-        raise RunError(
-            f"is finished and scored, but its card could not be drawn: {type(error).__name__}: {_said(error)}",
-            file=str(what),
-            hint="this is a fault of surveyeval, not of the run; please report it with what `surveyeval --debug report RUN` shows. "
-            "The estimates are in metrics.json",
-        ) from error
+        raise RunError(f"{words}: {type(error).__name__}: {_said(error)}", file=str(what), hint=hint) from error
 
 
 def _said(error: BaseException) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from surveyeval.memo import cache_folder
 
 __all__ = ["Tried", "count_tried", "log_tried", "tried_now"]
 
@@ -33,8 +34,7 @@ class Tried:
 
 
 def _path() -> Path:
-    cache = os.environ.get("SURVEYEVAL_CACHE")
-    return (Path(cache) if cache else Path.home() / ".cache" / "surveyeval") / "tried.jsonl"
+    return cache_folder() / "tried.jsonl"
 
 
 def _of(task: str, path: Path) -> list[str]:

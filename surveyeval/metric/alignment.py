@@ -7,6 +7,7 @@ the metric with ``_pooled``. A task without arms has one arm and no pooled value
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import lru_cache
 from typing import Any, ClassVar
 from weakref import ref
@@ -102,15 +103,16 @@ def _missing_cells(task: Task, human: Table, simulated: Table) -> dict[int, str]
     return reasons
 
 
-class _Alignment:
+class _Alignment(ABC):
     """Shared by the three distances."""
 
     spec: ClassVar[MetricSpec]
     ordered_only: ClassVar[bool] = False
 
     @staticmethod
+    @abstractmethod
     def distance(p: FloatArray, q: FloatArray, layout: Layout) -> FloatArray:
-        raise NotImplementedError
+        """Distance of two distributions of each key, (B, Q)."""
 
     def applicable(self, task: Task) -> str | None:
         """None, or the reason why this metric says nothing about this task."""

@@ -12,6 +12,7 @@ the expected weighted counts, equal to the mean over shuffles where the rule app
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -118,7 +119,7 @@ def _chance(task: Task, sample: Sample, rule: CoherenceRule, cache: dict[Any, An
     )
 
 
-class _RuleMetric:
+class _RuleMetric(ABC):
     """Shared by the metrics on rules: a value of each side per rule, the loss is their distance."""
 
     spec: ClassVar[MetricSpec]
@@ -134,11 +135,11 @@ class _RuleMetric:
         """Arms that get a value of their own."""
         return ()
 
+    @abstractmethod
     def side(
         self, task: Task, sample: Sample, rule: CoherenceRule, weights: FloatArray, cache: dict[Any, Any]
     ) -> FloatArray:
         """(B, 1 + number of arms) values of one side."""
-        raise NotImplementedError
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples."""

@@ -13,6 +13,7 @@ the distance from that, two-sided: a simulator that lists the common patterns co
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -50,7 +51,7 @@ def _spec(name: str, summary: str, unit: str, upper: float | None = 1.0, *, reco
     )
 
 
-class _PatternMetric:
+class _PatternMetric(ABC):
     """Shared by the metrics on patterns: one value per pair of halves, from two pattern tables."""
 
     spec: ClassVar[MetricSpec]
@@ -89,11 +90,11 @@ class _PatternMetric:
         """What depends on both samples but not on weights."""
         return None
 
+    @abstractmethod
     def compute(
         self, people: PatternTable, rows: PatternTable, pair: Any, weights: tuple[FloatArray, FloatArray], seed: int
     ) -> tuple[list[FloatArray], list[FloatArray]]:
         """Values and losses, a (B,) array for each key."""
-        raise NotImplementedError
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples."""

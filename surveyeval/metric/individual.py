@@ -7,6 +7,7 @@ There is no human reference without a retest. Floors are baselines fitted on the
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def nothing_known(task: Task) -> str | None:
     return "the task has no profile and one item, so that nothing tells respondents apart but their arm"
 
 
-class _LogLoss:
+class _LogLoss(ABC):
     """Shared by the joint and the itemwise loss."""
 
     spec: MetricSpec
@@ -75,13 +76,13 @@ class _LogLoss:
         """None, or the reason why this metric says nothing about this task."""
         return nothing_known(task)
 
+    @abstractmethod
     def keys(self, task: Task) -> list[Key]:
         """What is returned."""
-        raise NotImplementedError
 
+    @abstractmethod
     def columns(self, bits: FloatArray) -> FloatArray:
         """(n, Q) bits that are averaged over respondents for each key; NaN where a respondent does not count."""
-        raise NotImplementedError
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples; only the weights of the simulated side are used, since rows are paired."""

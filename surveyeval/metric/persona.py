@@ -6,6 +6,7 @@ same arm and the same demographic cell, so that what is left to find is what the
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -74,7 +75,7 @@ def _strata(task: Task, sample: Sample, cache: dict[Any, Any]) -> IntArray:
     return number
 
 
-class _Persona:
+class _Persona(ABC):
     """Shared by both: agreement tables, found once per sample."""
 
     spec: ClassVar[MetricSpec]
@@ -83,9 +84,9 @@ class _Persona:
         """None, or the reason why this metric says nothing about this task."""
         return None if task.profile else "the task has no profile"
 
+    @abstractmethod
     def compute(self, agreement: _Agreement, weights: FloatArray, seed: int) -> FloatArray:
         """(B,) values."""
-        raise NotImplementedError
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples; only the weights of the simulated side are used, since rows are paired."""

@@ -12,6 +12,7 @@ not depend on the answer, and for equal weights they are MSW and (MSB - MSW) / n
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,7 +82,7 @@ def _ordered(task: Task) -> list[int]:
     return [j for j, item in enumerate(task.measured) if item.ordered]
 
 
-class _BetweenGroups:
+class _BetweenGroups(ABC):
     """Shared by both metrics: one key per declared subgroup."""
 
     spec: ClassVar[MetricSpec]
@@ -102,13 +103,13 @@ class _BetweenGroups:
         """Why the people alone rule out a comparison, if they do."""
         return None
 
+    @abstractmethod
     def pair(self, people: FloatArray, rows: FloatArray, whole: float) -> tuple[list[FloatArray], list[FloatArray]]:
         """Values and losses per key from one (B,) statistic of each side; `whole` is that of all people at hand."""
-        raise NotImplementedError
 
+    @abstractmethod
     def statistic(self, table: Table, weights: FloatArray, wanted: list[int], scale: FloatArray) -> FloatArray:
         """(B,) statistic of one side; `scale` holds people's standard deviation per item."""
-        raise NotImplementedError
 
     def compare(self, task: Task, human: Sample, simulated: Sample, pilot: Sample, cache: dict[Any, Any]) -> Bound:
         """Bind to two samples."""

@@ -6,6 +6,7 @@ the mean of all arms, item by item, so that no arm is singled out.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -91,7 +92,7 @@ def _moments(
     return _Moments(pooled(H * H), pooled(S * S), pooled(H * S), noise(v), noise(u), mse)
 
 
-class _Treatment:
+class _Treatment(ABC):
     """Shared by both: arm means of items with a scale."""
 
     spec: ClassVar[MetricSpec]
@@ -111,9 +112,9 @@ class _Treatment:
         """What is returned."""
         return [Key(self.spec.name, block="treatment", floor="pooled")]
 
+    @abstractmethod
     def compute(self, moments: _Moments) -> tuple[list[FloatArray], list[FloatArray]]:
         """Values and losses, a (B,) array for each key."""
-        raise NotImplementedError
 
     def verdict(self, full: _Moments) -> tuple[tuple[str, str] | None, tuple[str, ...]]:
         """Status and flags of all keys, from the moments of the whole samples."""

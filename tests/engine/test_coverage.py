@@ -16,7 +16,7 @@ from scipy.spatial.distance import jensenshannon
 import benchmarks.interval_coverage as command
 from benchmarks.coverage_laws import ITEMS, REGIONS, SCALE, World, exact, marginal, task
 from benchmarks.coverage_parts import SETTINGS, Cell, cells, replicate, truth
-from benchmarks.coverage_table import FULL, HALF, TABLES, Column, Line, rate, report, table, within
+from benchmarks.coverage_table import FULL, HALF, TABLES, Column, Line, Rate, beyond_noise, rate, report, table, within
 from benchmarks.interval_coverage import Plan, Store, compute
 from surveyeval.engine.describe import describe
 from surveyeval.engine.equivalence import equivalence_rows
@@ -209,6 +209,42 @@ def starred() -> dict[tuple[str, str, int], list[float | None]]:
                 share = re.sub(r"^\(\d+\)", "", cell.rstrip("*"))
                 found.setdefault((kind, *place), []).append(None if share == "few" else float(share))
     return found
+
+
+def test_marks_of_the_page_are_those_of_its_shares_and_counts() -> None:
+    """In halves a line is one interval of each replication, so that share and count tell everything that a mark rests on."""
+    page = (Path(command.__file__).parent.parent / "docs" / "explanation" / "coverage.md").read_text()
+    text = page[page.index("\nIn halves\n") : page.index("Monte-Carlo error of one share")]
+    tables = {title: list(lines) for title, lines, half, _ in TABLES if half}
+    left, counts, marks = [], [], 0
+    for row in text.splitlines():
+        left = next((lines for title, lines in tables.items() if row == title), left)
+        label = row[:42].rstrip()
+        if label == "replications":
+            counts = [int(one) for one in row[42:].split()]
+        if label not in [line.label for line in left] or not row[42:].strip():
+            continue
+        while (line := left.pop(0)).label != label:
+            pass
+        for j, n in enumerate(counts):
+            cell = row[42 + 10 * j : 52 + 10 * j].strip()
+            found = re.fullmatch(r"(?:\((\d+)\))?(\d+\.\d)([*~]?)", cell)
+            if found is None:
+                assert cell in ("", "?") or re.fullmatch(r"\(\d+\)few", cell), cell
+                continue
+            given, share, mark = found.groups()
+            possible = [
+                k for k in range(30, n + 1)
+                if (100 * k / n >= 99 if given is None else round(100 * k / n) == int(given))
+                and any(f"{100 * hits / k:.1f}" == share for hits in range(k + 1))
+            ]  # fmt: skip
+            expected = set()
+            for k in possible:
+                rate_of = Rate(float(share), float(share), 100 * k / n, n, k, 1.0, 0.0, float(k))
+                expected.add("" if within(line, rate_of) else "*" if beyond_noise(line, rate_of) else "~")
+            assert mark in expected, (label, n, cell, possible)
+            marks += 1
+    assert marks > 300
 
 
 HEADS = {

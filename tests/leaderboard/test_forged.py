@@ -125,6 +125,23 @@ def one_pattern(parts: Parts) -> None:
         row |= {"value": 1.0, "low": 1.0, "high": 1.0}
 
 
+def said_to_be_few(parts: Parts, quantity: str) -> None:
+    for row in estimates(parts, quantity=quantity, name="js_distance", item="", arm="", group=""):
+        row |= dict.fromkeys(("value", "low", "high")) | {
+            "status": "too_small",
+            "reason": "fewer than 10 people",
+            "flags": "",
+        }
+
+
+def few_people(parts: Parts) -> None:
+    said_to_be_few(parts, "reference")
+
+
+def few_rows(parts: Parts) -> None:
+    said_to_be_few(parts, "matched")
+
+
 def words_for_numbers(parts: Parts) -> None:
     parts["tables"]["coefficients"][0]["simulated"] = "large"
 
@@ -150,6 +167,8 @@ def words_for_numbers(parts: Parts) -> None:
         (no_equivalence, "no test of shares of"),
         (overall_alone, "distances over all items, from those of the items"),
         (nearer_people, "what people and floors reach, computed again from the task's people"),
+        (few_people, "reference of js_distance"),
+        (few_rows, "distances of a model that answered every item as often as people"),
         (one_pattern, "every simulated respondent gives the same answers"),
         (words_for_numbers, "coefficients, row 0: simulated is not what it must be"),
     ],

@@ -10,6 +10,7 @@ they would outside.)
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
 from functools import cache as remember
@@ -154,7 +155,7 @@ def _draw_rows(weights: FloatArray, order: IntArray, size: int, seed: int) -> In
     return rows
 
 
-class _Played:
+class _Played(ABC):
     """Shared by the two metrics that are read off the draws."""
 
     spec: ClassVar[MetricSpec]
@@ -167,9 +168,9 @@ class _Played:
         """Names of the values, the first of which is the metric's own."""
         return (self.spec.name,)
 
+    @abstractmethod
     def read(self, outcome: _Outcome) -> tuple[FloatArray, ...]:
         """(B, J) array for each name."""
-        raise NotImplementedError
 
     def loss(self, value: FloatArray) -> FloatArray | None:
         """Distance from the target, for metrics that have one."""
