@@ -783,7 +783,7 @@ def probe(
     options = RunOptions(limit, seed, draws, pilot, (), parse_elicitation_string(elicitation).text, None)
     human = load_human(loaded, data=data, provenance=provenance)
     return compare_forms(
-        loaded, human, named, options, kinds=tuple(kinds or KINDS), file=Path(forms) if forms is not None else None,
+        loaded, human, named, options, given=task if isinstance(task, str) else loaded.file, kinds=tuple(kinds or KINDS), file=Path(forms) if forms is not None else None,
         output=Path(output), send_profiles=send_profiles, cache=cache, progress=progress,
     )  # fmt: skip
 

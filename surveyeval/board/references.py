@@ -115,7 +115,9 @@ def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _compare(
-    rows: Sequence[Mapping[str, Any]], computed: Mapping[tuple[str, ...], Mapping[str, Any]], tables: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    computed: Mapping[tuple[str, ...], Mapping[str, Any]],
+    tables: Mapping[str, Any],
     found: Findings,
 ) -> None:
     what = "what people and floors reach, computed again from the task's people"

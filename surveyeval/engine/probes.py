@@ -79,6 +79,7 @@ def probe(
     named: NamedModel,
     options: RunOptions,
     *,
+    given: str | None = None,
     kinds: Sequence[str] = tuple(KINDS),
     file: Path | None = None,
     output: Path = Path("runs"),
@@ -92,6 +93,8 @@ def probe(
     ----------
     task, human, named, options
         As in a run.
+    given : str, optional
+        How the task was named, for the command that makes the runs again; default: its name.
     kinds : sequence of str
         Of `surveyeval.task.forms.KINDS`. Forms in which marks differ are always asked: they are the reference.
     file : Path, optional
@@ -119,7 +122,7 @@ def probe(
             f"task {task.name!r} has no form of {', '.join(kinds)}", file=task.file,
             hint="write probes.yaml beside the task file, or choose other kinds",
         )  # fmt: skip
-    progress, folder = progress or Silent(), output / "probes"
+    progress, folder, asked = progress or Silent(), output / "probes", given or task.name
     experiment = prepare(task, human, options, [named], send_profiles=send_profiles)
     kept = open_cache(use=cache, again=False)
 
@@ -127,8 +130,8 @@ def probe(
 
     def answered(of: Experiment, label: str) -> tuple[Run, Answered]:
         progress.note(f"{named.name}: {label}")
-        command = _command(task, named, options, kinds, file)
-        config = {"task": task.name, "models": [named.string], "probe": label}
+        command = _command(asked, named, options, kinds, file)
+        config = {"task": asked, "models": [named.string], "probe": label}
         run = simulate(
             of, named, folder, config=config, command=command, again=False, progress=told, cache=kept
         )  # fmt: skip
@@ -185,8 +188,8 @@ def _notes(test: Sample, forms: Sequence[Form], kinds: Sequence[str]) -> list[st
     return notes
 
 
-def _command(task: Task, named: NamedModel, options: RunOptions, kinds: Sequence[str], file: Path | None) -> str:
-    words: list[str] = ["surveyeval", "probe", "--task", task.name, "--model", named.string]
+def _command(task: str, named: NamedModel, options: RunOptions, kinds: Sequence[str], file: Path | None) -> str:
+    words: list[str] = ["surveyeval", "probe", "--task", task, "--model", named.string]
     values: Mapping[str, object] = {
         "limit": options.limit,
         "seed": options.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import combinations
 from pathlib import Path
@@ -251,6 +252,24 @@ def test_a_tiny_model_through_the_whole_path(tmp_path: Path) -> None:
     runs = [path.parent for path in (tmp_path / "runs").rglob("manifest.json")]
     assert len(runs) > 3
     for run in runs:  # of the published form and of others
+        assert not [one for one in api.verify(run).findings if one.outcome == "differs"]
+
+
+def test_runs_of_a_task_that_is_a_file_name_it(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    from surveyeval import api
+    from tests.model import tiny
+    from tests.reliability.quick import written
+
+    survey = written(tmp_path / "survey")
+    folder = tiny.save("llama", tmp_path / "model", positions=1024)
+    api.probe(
+        task=str(survey), model=f"tiny=hf:{folder}", kinds=("labels",), limit=6, output=tmp_path / "runs", cache=False
+    )
+    runs = [path.parent for path in (tmp_path / "runs").rglob("manifest.json")]
+    assert len(runs) > 3
+    for run in runs:
+        assert f"--task {survey} " in json.loads((run / "manifest.json").read_text())["command"]
         assert not [one for one in api.verify(run).findings if one.outcome == "differs"]
 
 
