@@ -16,7 +16,7 @@ help:
 	@echo "make plugin-test   build the packages under plugins/, test each from its wheel in an environment of its own"
 	@echo "make docs    compute the figures of the metric pages and write these; make docs-check compares"
 	@echo "make site    build the documentation into build/site, and look whether it is whole"
-	@echo "make fooled  ask which metric notices which faulty simulator, and write docs/explanation/fooled.md (half an hour)"
+	@echo "make fooled  ask which metric notices which faulty simulator, and write docs/explanation/fooled.md (ten minutes on two cores)"
 	@echo "make fuzz    give readers of strangers' files many more inputs than the tests do (FUZZ=2000 examples, FUZZ_SECONDS=60 each with atheris)"
 	@echo "make bench   install peers, measure speed against them (BENCH=--full for more; docs/explanation/speed.md)"
 	@echo "make stress  kill real runs fifty times, and compare what they end in (half an hour)"
